@@ -1,0 +1,26 @@
+# sluice_module(NAME door_http SOURCES a.cc DEPENDS sluice_wire TESTS a_test.cc TEST_DEPENDS x)
+# One folder of src/ is one static library `sluice_<NAME>` and one test program `<NAME>_test`. A floor links only
+# those below it, so an upward include does not link.
+function(sluice_module)
+  cmake_parse_arguments(M "" "NAME" "SOURCES;DEPENDS;TESTS;TEST_DEPENDS" ${ARGN})
+  add_library(sluice_${M_NAME} STATIC ${M_SOURCES})
+  target_include_directories(sluice_${M_NAME} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(sluice_${M_NAME} PUBLIC ${M_DEPENDS})
+  if(M_TESTS)
+    sluice_test(${M_NAME}_test SOURCES ${M_TESTS} DEPENDS sluice_${M_NAME} ${M_TEST_DEPENDS})
+  endif()
+endfunction()
+
+# A GoogleTest program that ctest runs, labelled `unit`: fast, needs no network beyond loopback and no other program.
+function(sluice_test name)
+  if(NOT SLUICE_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(T "" "" "SOURCES;DEPENDS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${T_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE ${T_DEPENDS} GTest::gtest GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
+endfunction()

@@ -1,0 +1,59 @@
+// session.h: a door's side of one connection: bytes in, bytes out, no I/O and no clock. The connection
+// (connection.h) reads, feeds, writes; a test or a fuzzer does the same with strings.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sluice/time.h"
+
+namespace sluice::net {
+
+enum class Expiry : std::uint8_t {
+  idle,     ///< No request for too long: close, politely.
+  partial,  ///< A request was begun and not finished in time.
+};
+
+/// How a session reaches back to its connection. Calls come and go on the connection's own thread.
+class Host {
+ public:
+  /// A decision that feed() had to wait for is here: call feed() again, even without new bytes.
+  virtual void resume() = 0;
+
+ protected:
+  ~Host() = default;
+};
+
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  enum class State : std::uint8_t {
+    reading,  ///< Wants bytes.
+    waiting,  ///< Decisions are outstanding; keeps its place in `in`, wants no bytes until Host::resume().
+    closing,  ///< Has said its last word: write `out`, then close.
+  };
+
+  /// Reads as many whole requests as `in` holds, appends their replies to `out` in order, and returns how
+  /// many bytes it is done with. The rest comes again, at the front of `in`, with more behind it. The bytes
+  /// must stay where they are while the state is `waiting`.
+  virtual std::size_t feed(std::string_view in, Time now, std::string& out) = 0;
+  virtual State state() const = 0;
+
+  /// The server is going down: answer what was begun, tell the peer in the protocol's way, then be `closing`.
+  virtual void drain(std::string& out) = 0;
+  /// A time limit has passed: append the protocol's own error, if it has one, and be `closing`.
+  virtual void expire(Expiry why, std::string& out) = 0;
+};
+
+/// One a listener and thread: what makes a session for a connection that was accepted.
+class SessionFactory {
+ public:
+  virtual ~SessionFactory() = default;
+  /// `host` outlives the session. `peer` is the client's address, for logs.
+  virtual std::unique_ptr<Session> session(Host& host, std::string_view peer) = 0;
+};
+
+}  // namespace sluice::net

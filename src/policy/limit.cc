@@ -1,0 +1,50 @@
+#include "policy/limit.h"
+
+#include <utility>
+
+namespace sluice::policy {
+
+Limit::Limit(std::string limit_name, std::vector<Quota> limit_quotas)
+    : name(std::move(limit_name)), quotas(std::move(limit_quotas)) {
+  families.reserve(quotas.size());
+  for (std::size_t i = 0; i < quotas.size(); ++i)
+    families.emplace_back(i == 0 ? name : name + "#" + std::to_string(i));
+}
+
+LimitSet::LimitSet(std::vector<Limit> limits) : limits_(std::move(limits)) {
+  for (std::size_t i = 0; i < limits_.size(); ++i) by_name_.emplace(limits_[i].name, i);
+}
+
+const Limit* LimitSet::find(std::string_view name) const {
+  const auto it = by_name_.find(name);
+  return it == by_name_.end() ? nullptr : &limits_[it->second];
+}
+
+void append_asks(const Limit& limit, std::string_view key, std::int64_t amount, Op op, Duration max_wait,
+                 std::vector<store::Ask>& asks) {
+  const std::size_t n = limit.quotas.size();
+  for (std::size_t i = 0; i < n; ++i)
+    asks.push_back({.key = key,
+                    .family = &limit.families[i],
+                    .quota = &limit.quotas[i],
+                    .amount = amount,
+                    .op = op,
+                    .with_next = i + 1 < n,
+                    .max_wait = max_wait});
+}
+
+Verdict combine(std::span<const Decision> chain) {
+  std::size_t worst = 0;
+  for (std::size_t i = 1; i < chain.size(); ++i) {
+    const Decision& a = chain[i];
+    const Decision& b = chain[worst];
+    const bool worse = a.outcome != b.outcome ? a.outcome > b.outcome
+                       : a.outcome == Outcome::allowed
+                           ? std::pair(-a.due_after, a.remaining) < std::pair(-b.due_after, b.remaining)
+                           : a.retry_after > b.retry_after;
+    if (worse) worst = i;
+  }
+  return {chain[worst], worst};
+}
+
+}  // namespace sluice::policy

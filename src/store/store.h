@@ -1,0 +1,57 @@
+// store.h: where buckets live, as the doors see it. A store answers spans of asks.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "sluice/quota.h"
+
+namespace sluice::store {
+
+/// The buckets of one quota of one limit, told apart by key. Two families with one name are the same buckets.
+struct Family {
+  explicit Family(std::string family_name);
+  std::string name;    ///< For instance "api" or "api#1": also the prefix of the keys in a shared store.
+  std::uint64_t salt;  ///< A hash of the name, mixed into the hash of every key.
+};
+
+/// One bucket's part of a request. Views and pointers must stay valid until the batch is done.
+struct Ask {
+  std::string_view key;  ///< Any bytes.
+  const Family* family = nullptr;
+  const Quota* quota = nullptr;
+  std::int64_t amount = 1;  ///< Tokens; >= 0.
+  Op op = Op::take;
+  /// This ask and the next stand or fall together: if one bucket refuses, none is charged. A chain has one
+  /// op, and take_up_to takes the same number, the smallest, from each of its buckets.
+  bool with_next = false;
+  Duration max_wait{0};  ///< reserve only: the longest wait that is acceptable.
+};
+
+/// What one read from a socket brought. `decisions` has the length of `asks`. In a chain that was refused,
+/// the buckets that would have passed say `allowed` with granted 0.
+struct Batch {
+  std::span<const Ask> asks;
+  std::span<Decision> decisions;
+  Time now;
+};
+
+class Completion {
+ public:
+  virtual void decided() = 0;
+
+ protected:
+  ~Completion() = default;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+  /// Fills batch.decisions and then calls done.decided(), once: before it returns or later, on the calling
+  /// thread's event loop. The batch and `done` must stay where they are until then. Thread-safe.
+  virtual void decide(Batch& batch, Completion& done) = 0;
+};
+
+}  // namespace sluice::store
