@@ -33,7 +33,7 @@ class Quota {
   };
 
   /// The error says which number is impossible and what would be possible. What cannot be kept exactly is
-  /// refused, never approximated: capacity * period / gcd(tokens, period) must be below 2^125.
+  /// refused, never approximated: capacity * period / gcd(tokens, period) must not be above 2^124.
   static Result<Quota> make(Spec spec);
   static Result<Quota> parse(std::string_view text);
 

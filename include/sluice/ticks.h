@@ -14,7 +14,7 @@
 // happens only where a reply asks: remaining rounds down, retry_after and reset_after round up. So who waits
 // retry_after is allowed.
 //
-// Two widths. Narrow: 64-bit ticks, for quotas with capacity * N below 2^60 (they fill in under 36 years
+// Two widths. Narrow: 64-bit ticks, for quotas with capacity * N up to 2^59 (they fill within 18 years
 // where D = 1) and D below 2^16, which is nearly all that people write. Wide: 128-bit, for all the rest, as
 // exact but slower. The formulas are these templates for both.
 #pragma once
@@ -31,7 +31,7 @@ namespace sluice {
 __extension__ typedef __int128 Int128;
 
 /// A quota in ticks. `debt_max` is the largest time until full that a bucket may be pushed to by reserve and
-/// charge: further debt is forgotten. It is at least one capacity below empty.
+/// charge: further debt is forgotten. It lies at least one capacity below empty.
 template <class Tick>
 struct Rate {
   Tick full;       ///< capacity * N: ticks from empty to full.

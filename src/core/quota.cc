@@ -104,7 +104,7 @@ Quota::Quota(Spec spec) noexcept : spec_(spec) {
   ticks_per_token_ = spec.period.count() / g;
   ticks_per_ns_ = spec.tokens / g;
   const Int128 full = static_cast<Int128>(spec.capacity) * ticks_per_token_;
-  if (full < kNarrowDebtMax && ticks_per_ns_ <= kNarrowTicksPerNsMax)
+  if (full <= kNarrowDebtMax / 2 && ticks_per_ns_ <= kNarrowTicksPerNsMax)
     narrow_ = {static_cast<std::int64_t>(full), ticks_per_token_, ticks_per_ns_, kNarrowDebtMax,
                spec.capacity};
 }
@@ -123,9 +123,9 @@ Result<Quota> Quota::make(Spec spec) {
     return reject(Code::invalid_argument,
                   "period " + std::to_string(spec.period.count()) + " ns must be at least 1 ns");
   const Quota quota(spec);
-  if (static_cast<Int128>(spec.capacity) * quota.ticks_per_token_ >= kWideDebtMax)
+  if (static_cast<Int128>(spec.capacity) * quota.ticks_per_token_ > kWideDebtMax / 2)
     return reject(Code::out_of_range,
-                  "capacity * period / gcd(tokens, period) is 2^125 or more; use a smaller capacity");
+                  "capacity * period / gcd(tokens, period) is above 2^124; use a smaller capacity");
   if (quota.ticks_per_ns_ >= std::int64_t{1} << 61)
     return reject(Code::out_of_range,
                   "tokens / gcd(tokens, period) is 2^61 or more; use fewer tokens per period");
