@@ -1,0 +1,50 @@
+#include "store/local/annex.h"
+
+namespace sluice::store {
+
+Annex::Entry* Annex::find(const KeyHash& key) {
+  const auto it = entries_.find(key);
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
+Annex::Entry& Annex::add(const KeyHash& key, const Rate<Int128>& rate, std::int64_t now_ns) {
+  if (entries_.size() >= max_entries_) sweep(now_ns);
+  Int128 shared = 0;
+  if (entries_.size() >= max_entries_)
+    if (const auto victim = nearest_to_full(key, now_ns); victim != entries_.end()) {
+      shared = std::min(victim->second.ahead(now_ns, rate), rate.full);
+      entries_.erase(victim);
+      ++evictions_;
+      withdraw();
+    }
+  Entry& entry = entries_[key];
+  entry.set(now_ns, rate, shared);
+  announce();
+  return entry;
+}
+
+Annex::Entries::iterator Annex::nearest_to_full(const KeyHash& key, std::int64_t now_ns) {
+  constexpr int neighbours = 64;
+  std::size_t bucket = Hasher{}(key) % entries_.bucket_count();
+  const KeyHash* nearest = nullptr;
+  Int128 nearest_ns = 0;
+  for (std::size_t tried = 0, seen = 0; seen < neighbours && tried < entries_.bucket_count(); ++tried) {
+    for (auto it = entries_.begin(bucket); it != entries_.end(bucket); ++it, ++seen) {
+      const Int128 ns = it->second.ahead_ticks(now_ns) / it->second.per_ns;
+      if (it->second.held || (nearest != nullptr && ns >= nearest_ns)) continue;
+      nearest = &it->first, nearest_ns = ns;
+    }
+    bucket = (bucket + 1) % entries_.bucket_count();
+  }
+  return nearest == nullptr ? entries_.end() : entries_.find(*nearest);
+}
+
+void Annex::sweep(std::int64_t now_ns) {
+  std::erase_if(entries_, [&](const auto& item) {
+    if (item.second.held || item.second.ahead_ticks(now_ns) > 0) return false;
+    withdraw();
+    return true;
+  });
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,84 @@
+// annex.h: the few buckets that do not fit a slot of the table: those of wide quotas (ticks.h). As exact,
+// behind one mutex, some 100 ns a decision. Bounded like the table, with the same policy: a newcomer to a
+// full annex starts with the time until full of the one nearest to full among its neighbours, and takes its
+// place.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+
+#include "sluice/ticks.h"
+#include "store/local/key_hash.h"
+
+namespace sluice::store {
+
+/// A time until full in ticks of `from` per ns as ticks of another rate, rounded up; at most what that can
+/// hold.
+constexpr Int128 convert_ticks(Int128 ticks, std::int64_t from, const Rate<Int128>& to) {
+  if (from == to.per_ns) return ticks;
+  const Int128 ns = ticks / from;
+  const Int128 rest = ticks % from;  // Below 2^61, as is to.per_ns.
+  if (ns >= to.debt_max / to.per_ns) return to.debt_max;
+  return ns * to.per_ns + (rest * to.per_ns + from - 1) / from;
+}
+
+class Annex {
+ public:
+  struct Entry {
+    Int128 tat = 0;  ///< In ticks, absolute.
+    std::int64_t per_ns = 1;
+    bool held = false;  ///< A chain is about to decide on it: not to be evicted.
+
+    Int128 ahead_ticks(std::int64_t now_ns) const {
+      return std::max<Int128>(tat - static_cast<Int128>(now_ns) * per_ns, 0);
+    }
+    Int128 ahead(std::int64_t now_ns, const Rate<Int128>& rate) const {
+      return convert_ticks(ahead_ticks(now_ns), per_ns, rate);
+    }
+    void set(std::int64_t now_ns, const Rate<Int128>& rate, Int128 ahead_in_rate) {
+      per_ns = static_cast<std::int64_t>(rate.per_ns);
+      tat = static_cast<Int128>(now_ns) * per_ns + ahead_in_rate;
+    }
+  };
+
+  explicit Annex(std::size_t max_entries) : max_entries_(max_entries) {}
+
+  std::mutex& mutex() { return mutex_; }
+  /// Whether a key that the table lacks must be looked for here. Moves, for one key, only under the table's
+  /// latch or before it is taken.
+  bool in_use() const { return users_.load(std::memory_order_seq_cst) != 0; }
+  void announce() {
+    users_.fetch_add(1, std::memory_order_seq_cst);
+  }  ///< Before a key is looked for to be added.
+  void withdraw() { users_.fetch_sub(1, std::memory_order_seq_cst); }
+
+  // REQUIRED for all below: the mutex.
+  Entry* find(const KeyHash& key);
+  /// REQUIRES: announced, and the key not here. The entry starts full, or shares if there is no room.
+  Entry& add(const KeyHash& key, const Rate<Int128>& rate, std::int64_t now_ns);
+  void sweep(std::int64_t now_ns);
+  std::size_t size() const { return entries_.size(); }
+  std::uint64_t evictions() const { return evictions_; }
+  template <class Visit>
+  void visit(Visit visit) const {
+    for (const auto& [key, entry] : entries_) visit(key, entry);
+  }
+
+ private:
+  struct Hasher {
+    std::size_t operator()(const KeyHash& k) const { return k.fingerprint ^ (std::uint64_t{k.place} << 32); }
+  };
+  using Entries = std::unordered_map<KeyHash, Entry, Hasher>;
+  Entries::iterator nearest_to_full(const KeyHash& key, std::int64_t now_ns);
+
+  const std::size_t max_entries_;
+  std::mutex mutex_;
+  std::atomic<std::uint64_t> users_{0};  // Entries, and those about to add one.
+  Entries entries_;                      // Guarded by mutex_, as is the rest.
+  std::uint64_t evictions_ = 0;
+};
+
+}  // namespace sluice::store

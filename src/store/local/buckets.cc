@@ -1,0 +1,200 @@
+#include "store/local/buckets.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+namespace sluice::store {
+
+/// One ask of a chain while it is decided on: its bucket is owned in the table or held in the annex.
+struct Buckets::Link {
+  const Ask* ask;
+  KeyHash key;
+  Decision* decision;
+  Rate<Int128> rate{};
+  Table::Owned owned{};
+  Annex::Entry* entry = nullptr;
+  Link* first = nullptr;  ///< The link that holds this bucket: itself, or an earlier one with the same key.
+  Int128 held = 0;        ///< First links only: ticks of the holder's rate until full, when it was held.
+  Int128 ahead = 0;       ///< The same in the middle of the chain.
+  bool changed = false;
+};
+
+namespace {
+
+constexpr std::size_t kAhead =
+    kChainMax;  // Asks hashed and prefetched before the first is decided: covers the memory latency.
+
+std::size_t chain_length(std::span<const Ask> asks) {
+  std::size_t n = 1;
+  while (n < asks.size() && asks[n - 1].with_next) ++n;
+  return n;
+}
+
+}  // namespace
+
+void Buckets::decide(std::span<const Ask> asks, std::span<Decision> decisions, Time given) {
+  const std::int64_t now_ns = table.advance(given).time_since_epoch().count();
+  std::array<KeyHash, kAhead> keys;
+  while (!asks.empty()) {
+    const std::size_t n = std::min(asks.size(), kAhead);
+    for (std::size_t i = 0; i < n; ++i) {
+      keys[i] = hash_key(asks[i].key, seed_ ^ asks[i].family->salt);
+      table.prefetch(keys[i]);
+    }
+    std::size_t done = 0;
+    while (done < n) {
+      const std::size_t length = chain_length(asks.subspan(done));
+      if (done + length > n && done > 0) break;  // Its rest is not hashed yet: it opens the next round.
+      const Ask& ask = asks[done];
+      if (Step<std::int64_t> s; length == 1 && ask.quota->is_narrow()) {
+        const auto& rate = ask.quota->narrow();
+        const auto longest = ask.op == Op::reserve ? duration_to_ticks(rate, ask.max_wait) : 0;
+        if (table.decide(keys[done], rate, ask.op, ask.amount, longest, now_ns, s)) {
+          decisions[done++] = sluice::decide(rate, s);
+          continue;
+        }
+      }
+      chain(asks.subspan(done, length), std::span(keys).subspan(done), decisions.subspan(done, length),
+            now_ns);
+      done += length;
+    }
+    asks = asks.subspan(done);
+    decisions = decisions.subspan(done);
+  }
+}
+
+/// The slow path: buckets that are not here yet, chains, and whatever has to do with the annex.
+void Buckets::chain(std::span<const Ask> asks, std::span<const KeyHash> keys, std::span<Decision> decisions,
+                    std::int64_t now_ns) {
+  if (asks.size() > kChainMax) {
+    for (auto& d : decisions) d = Decision{.outcome = Outcome::never, .retry_after = kNever};
+    return;
+  }
+  bool with_annex = annex.in_use();
+  for (const Ask& ask : asks) with_annex |= !ask.quota->is_narrow();
+  for (;;) {
+    std::array<Link, kChainMax> all;
+    const auto links = std::span(all).first(asks.size());
+    for (std::size_t i = 0; i < asks.size(); ++i)
+      links[i] = {.ask = &asks[i], .key = keys[i], .decision = &decisions[i]};
+    std::unique_lock lock(annex.mutex(), std::defer_lock);
+    if (with_annex) lock.lock();
+    const Attempt result = attempt(links, now_ns, with_annex);
+    if (result == Attempt::done) return table.pay(now_ns);
+    if (result == Attempt::no_room) table.make_room(now_ns);
+    with_annex |= result == Attempt::needs_annex;
+  }
+}
+
+/// Holds every bucket, in ascending order of keys so that two chains cannot wait for each other; decides;
+/// lets go.
+Buckets::Attempt Buckets::attempt(std::span<Link> links, std::int64_t now_ns, bool with_annex) {
+  std::array<Link*, kChainMax> order;
+  std::transform(links.begin(), links.end(), order.begin(), [](Link& link) { return &link; });
+  const auto sorted = std::span(order).first(links.size());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Link* a, const Link* b) {
+    return std::pair(a->key.fingerprint, a->key.place) < std::pair(b->key.fingerprint, b->key.place);
+  });
+  Attempt result = Attempt::done;
+  std::size_t held = 0;
+  for (; held < sorted.size() && result == Attempt::done; ++held) {
+    Link& link = *sorted[held];
+    const bool again = held > 0 && sorted[held - 1]->key == link.key;
+    link.first = again ? sorted[held - 1]->first : &link;
+    result = again ? Attempt::done : hold(link, now_ns, with_annex);
+    if (again) link.rate = link.ask->quota->wide();
+  }
+  if (result != Attempt::done) {
+    for (std::size_t i = 0; i + 1 < held; ++i) release(*sorted[i], now_ns, false);
+    return result;
+  }
+  const bool commit = decide_held(links);
+  for (Link* link : sorted) release(*link, now_ns, commit);
+  return Attempt::done;
+}
+
+Buckets::Attempt Buckets::hold(Link& link, std::int64_t now_ns, bool with_annex) {
+  const Quota& quota = *link.ask->quota;
+  link.rate = quota.wide();
+  link.entry = with_annex ? annex.find(link.key) : nullptr;
+  if (link.entry == nullptr && !quota.is_narrow()) move_to_annex(link, now_ns);
+  if (link.entry != nullptr) {
+    link.entry->held = true;
+    link.held = link.ahead = link.entry->ahead(now_ns, link.rate);
+    return Attempt::done;
+  }
+  link.rate.debt_max = kNarrowDebtMax;
+  const auto owning =
+      table.own(link.key, quota.narrow(), now_ns, link.owned, [&] { return with_annex || !annex.in_use(); });
+  if (owning == Table::Owning::no_room) return Attempt::no_room;
+  if (owning == Table::Owning::forbidden) return Attempt::needs_annex;
+  link.held = link.ahead = link.owned.ahead;
+  return Attempt::done;
+}
+
+void Buckets::move_to_annex(Link& link, std::int64_t now_ns) {
+  annex.announce();
+  table.remove(link.key, [&](Content content) {
+    link.entry = &annex.add(link.key, link.rate, now_ns);
+    if (!content.empty())
+      link.entry->set(now_ns, link.rate, convert_ticks(content.ahead(now_ns), content.per_ns(), link.rate));
+  });
+  annex.withdraw();
+}
+
+/// All or nothing. True if the buckets are to be changed.
+bool Buckets::decide_held(std::span<Link> links) {
+  // Time until full of the link's bucket in the link's own ticks, and the other way round.
+  const auto get = [](const Link& link) {
+    const Link& holder = *link.first;
+    return convert_ticks(holder.ahead, static_cast<std::int64_t>(holder.rate.per_ns), link.rate);
+  };
+  const auto put = [](Link& link, Int128 ahead) {
+    Link& holder = *link.first;
+    holder.ahead = convert_ticks(ahead, static_cast<std::int64_t>(link.rate.per_ns), holder.rate);
+    holder.changed = true;
+  };
+  const auto run = [&](bool looking, std::int64_t most) {
+    bool all = true;
+    std::int64_t fewest = most;
+    for (Link& link : links) link.ahead = link.held, link.changed = false;
+    for (Link& link : links) {
+      const auto longest = duration_to_ticks(link.rate, link.ask->max_wait);
+      const auto s = step(link.rate, looking ? Op::peek : link.ask->op, std::min(most, link.ask->amount),
+                          get(link), longest);
+      *link.decision = sluice::decide(link.rate, s);
+      all &= s.outcome == Outcome::allowed;
+      if (link.ask->op == Op::take_up_to) fewest = std::min(fewest, s.granted);
+      if (s.changed) put(link, s.ahead);
+    }
+    return std::pair(all, fewest);
+  };
+  constexpr auto no_bound = std::numeric_limits<std::int64_t>::max();
+  auto [allowed, fewest] = run(false, no_bound);
+  if (allowed && fewest != no_bound && links.size() > 1) run(false, fewest);
+  if (allowed || links.size() == 1) return allowed;
+  // Nothing is charged: those that would have passed show what they hold.
+  std::array<Decision, kChainMax> refused;
+  for (std::size_t i = 0; i < links.size(); ++i) refused[i] = *links[i].decision;
+  run(true, no_bound);
+  for (std::size_t i = 0; i < links.size(); ++i)
+    if (!refused[i].allowed()) *links[i].decision = refused[i];
+  return false;
+}
+
+void Buckets::release(Link& link, std::int64_t now_ns, bool commit) {
+  if (link.first != &link) return;
+  const bool write = commit && link.changed;
+  if (link.entry != nullptr) {
+    if (write) link.entry->set(now_ns, link.rate, link.ahead);
+    link.entry->held = false;
+    return;
+  }
+  table.settle(link.key, link.owned, link.ask->quota->narrow(), now_ns,
+               static_cast<std::int64_t>(write ? link.ahead : link.held), write);
+}
+
+}  // namespace sluice::store
