@@ -40,6 +40,8 @@ class RespWriter {
   void set(std::size_t values);
   /// An array of integers, at most 8: the quick way for the hot reply.
   void integers(std::initializer_list<std::int64_t> values);
+  /// A reply that is written already.
+  void raw(std::string_view reply) { out_.append(reply); }
 
  private:
   void number(char type, std::int64_t value);
