@@ -20,7 +20,7 @@ struct Number {
 };
 
 // The number of a header, behind its first byte: decimal, no plus, no leading zero, as Redis reads it.
-Number header(const char* at, const char* end) {
+Number any_header(const char* at, const char* end) {
   const char* const begin = at;
   const bool negative = at != end && *at == '-';
   if (negative) ++at;
@@ -40,6 +40,17 @@ Number header(const char* at, const char* end) {
   const auto seen = std::min(static_cast<std::size_t>(end - begin), kHeaderBytesMax);
   if (*at == '\n' || std::memchr(begin, '\r', seen) != nullptr) return {Number::Kind::bad, 0, nullptr};
   return {seen == kHeaderBytesMax ? Number::Kind::long_line : Number::Kind::more, 0, nullptr};
+}
+
+// One and two digits are nearly all there is: counts, and the lengths of names, keys and numbers.
+inline Number header(const char* at, const char* end) {
+  const auto digit = [&](int i) { return static_cast<unsigned char>(at[i] - '0'); };
+  if (end - at >= 4 && digit(0) <= 9) {
+    if (at[1] == '\r' && at[2] == '\n') return {Number::Kind::good, digit(0), at + 3};
+    if (digit(0) != 0 && digit(1) <= 9 && at[2] == '\r' && at[3] == '\n')
+      return {Number::Kind::good, digit(0) * 10 + digit(1), at + 4};
+  }
+  return any_header(at, end);
 }
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }

@@ -1,5 +1,6 @@
 #include "wire/resp_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <charconv>
@@ -39,17 +40,31 @@ void RespWriter::integers(std::initializer_list<std::int64_t> values) {
 
 void RespWriter::one_line(char type, std::string_view text) {
   out_ += type;
-  for (const char c : text) out_ += c == '\r' || c == '\n' ? ' ' : c;
-  out_ += "\r\n";
+  const std::size_t begin = out_.size();
+  out_.append(text);
+  for (auto at = out_.find_first_of("\r\n", begin); at != std::string::npos;
+       at = out_.find_first_of("\r\n", at))
+    out_[at] = ' ';
+  out_.append("\r\n", 2);
 }
 
 void RespWriter::simple(std::string_view text) { one_line('+', text); }
 void RespWriter::error(std::string_view text) { one_line('-', text); }
 
 void RespWriter::bulk(std::string_view bytes) {
-  number('$', static_cast<std::int64_t>(bytes.size()));
+  constexpr std::size_t kShort = 64;
+  std::array<char, kNumberBytes + kShort + 2> text;
+  char* to = put(text.data(), '$', static_cast<std::int64_t>(bytes.size()));
+  if (bytes.size() <= kShort) {  // One append instead of three.
+    to = std::copy(bytes.begin(), bytes.end(), to);
+    *to++ = '\r';
+    *to++ = '\n';
+    out_.append(text.data(), static_cast<std::size_t>(to - text.data()));
+    return;
+  }
+  out_.append(text.data(), static_cast<std::size_t>(to - text.data()));
   out_.append(bytes);
-  out_ += "\r\n";
+  out_.append("\r\n", 2);
 }
 
 void RespWriter::null() { out_ += version_ == RespVersion::resp3 ? "_\r\n" : "$-1\r\n"; }

@@ -4,6 +4,18 @@
 
 namespace sluice::door {
 
+NamedLimits::NamedLimits(std::shared_ptr<const policy::LimitSet> from) : set(std::move(from)) {
+  for (const auto& limit : set->all()) {
+    limits.push_back({&limit, {}});
+    for (const auto& quota : limit.quotas) limits.back().quota_texts.push_back(quota.text());
+  }
+}
+
+const NamedLimit* NamedLimits::find(std::string_view name) const {
+  const policy::Limit* const limit = set->find(name);
+  return limit == nullptr ? nullptr : &limits[static_cast<std::size_t>(limit - set->all().data())];
+}
+
 void RespBatch::decided() {
   done = true;
   if (waiting != nullptr)
@@ -40,7 +52,8 @@ void RespBatch::write(std::string& out) {
 void RespBatch::count(const Reply& reply, const Decision& decision) {
   const store::Ask& ask = asks[reply.first];
   if (ask.amount == 0 || ask.op == Op::peek || ask.op == Op::refund || ask.op == Op::reset) return;
-  const std::string_view limit = reply.limit == nullptr ? door.throttle_family().name : reply.limit->name;
+  const std::string_view limit =
+      reply.named == nullptr ? door.throttle_family().name : reply.named->limit->name;
   if (limit.data() != counted_limit_.data()) {
     report();
     counted_limit_ = limit;

@@ -24,13 +24,28 @@ struct Reply;
 /// Writes one request's reply from its decisions.
 using Format = void (*)(const Reply& reply, std::span<const Decision> decisions, wire::RespWriter& out);
 
+/// A named limit with the texts of its quotas, which every reply tells.
+struct NamedLimit {
+  const policy::Limit* limit;
+  std::vector<std::string> quota_texts;
+};
+/// All that hold at one moment. Shared: a batch that waits for a store keeps its limits alive across a
+/// reload.
+struct NamedLimits {
+  explicit NamedLimits(std::shared_ptr<const policy::LimitSet> from);
+  const NamedLimit* find(std::string_view name) const;
+
+  std::shared_ptr<const policy::LimitSet> set;
+  std::vector<NamedLimit> limits;  ///< In the set's order.
+};
+
 /// One request's place in the replies.
 struct Reply {
-  Format format;               ///< Null: the reply is written already, in RespBatch::text.
-  const policy::Limit* limit;  ///< Null for CL.THROTTLE and GCRA, which bring their quota along.
-  std::uint32_t first;         ///< Index of the first ask, or of the first byte in `text`.
-  std::uint32_t count;         ///< Asks or bytes.
-  wire::RespVersion version;   ///< HELLO may change it from one request to the next.
+  Format format;              ///< Null: the reply is written already, in RespBatch::text.
+  const NamedLimit* named;    ///< Null for CL.THROTTLE and GCRA, which bring their quota along.
+  std::uint32_t first;        ///< Index of the first ask, or of the first byte in `text`.
+  std::uint32_t count;        ///< Asks or bytes.
+  wire::RespVersion version;  ///< HELLO may change it from one request to the next.
 };
 
 struct RespBatch final : store::Completion {
@@ -59,8 +74,7 @@ struct RespBatch final : store::Completion {
   std::vector<Reply> replies;
   std::string text;
   QuotaCache quotas;
-  std::shared_ptr<const policy::LimitSet>
-      limits;  ///< Keeps the named limits of `asks` alive across a reload.
+  std::shared_ptr<const NamedLimits> limits;  ///< Keeps the named limits of `asks` alive across a reload.
   store::Batch call;
 
  private:

@@ -180,8 +180,8 @@ const Command* find_subcommand(const Command& command, std::string_view name) {
   return nullptr;
 }
 
-void run_command(Call call) {
-  const Command* const command = find_command(call.args[0]);
+void run_command(Call& call) {
+  const Command* const command = call.door.latest_command().find(call.args[0]);
   if (command == nullptr) return unknown_command(call);
   if (!fits(*command, call.args.size())) return wrong_number(call, *command, nullptr);
   if (!call.session.authenticated() && (command->flags & Command::kStranger) == 0)

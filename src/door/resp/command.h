@@ -2,7 +2,9 @@
 // checked, and what COMMAND and COMMAND DOCS tell (redis-cli's help and completion).
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -20,7 +22,7 @@ struct Call {
   RespDoor& door;
   RespBatch& batch;  ///< Where asks go: batch.ask(), or limit_ask() below.
   std::span<const std::string_view> args;
-  wire::RespWriter& reply;  ///< For what is answered at once. A command that asks writes nothing here.
+  wire::RespWriter reply;  ///< For what is answered at once. A command that asks writes nothing here.
 };
 
 /// An argument, for COMMAND DOCS.
@@ -55,10 +57,31 @@ struct Command {
 std::span<const Command> commands();
 /// Upper or lower case. Null if there is none.
 const Command* find_command(std::string_view name);
+
+/// The command that was found last. Requests of a pipeline are mostly alike: comparing bytes is all that the
+/// next one costs.
+class LatestCommand {
+ public:
+  const Command* find(std::string_view name) {
+    if (name.size() == size_ && std::memcmp(name.data(), name_.data(), size_) == 0) return command_;
+    const Command* const found = find_command(name);
+    if (found != nullptr && name.size() <= name_.size()) {
+      command_ = found;
+      size_ = name.copy(name_.data(), name_.size());
+    }
+    return found;
+  }
+
+ private:
+  std::array<char, 16> name_{};  // As the client wrote it. No command's name is longer.
+  std::size_t size_ = 0;
+  const Command* command_ = nullptr;
+};
+
 const Command* find_subcommand(const Command& command, std::string_view name);
 
 /// Checks name, arity and password, then runs it, or answers with Redis's own error.
-void run_command(Call call);
+void run_command(Call& call);
 
 // The commands. throttle_commands.cc:
 void cl_throttle(Call& call);

@@ -60,7 +60,7 @@ void greet(Call& call) {
 void ping(Call& call) {
   if (call.args.size() > 2) return call.reply.error("ERR wrong number of arguments for 'ping' command");
   if (call.args.size() == 2) return call.reply.bulk(call.args[1]);
-  call.reply.simple("PONG");
+  call.reply.raw("+PONG\r\n");
 }
 
 void echo(Call& call) { call.reply.bulk(call.args[1]); }

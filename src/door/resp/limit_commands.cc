@@ -31,7 +31,7 @@ void answer(const Reply& reply, std::span<const Decision> chain, std::string_vie
             wire::RespWriter& out) {
   const auto verdict = policy::combine(chain);
   const Decision& d = verdict.decision;
-  const bool allowed = d.allowed() || reply.limit->mode == policy::Mode::shadow;
+  const bool allowed = d.allowed() || reply.named->limit->mode == policy::Mode::shadow;
   Answer fields(out, extra.empty() ? 6 : 7);
   fields.field("allowed").boolean(allowed);
   fields.field("limit").integer(d.capacity);
@@ -42,7 +42,7 @@ void answer(const Reply& reply, std::span<const Decision> chain, std::string_vie
   else
     retry.seconds(allowed ? Duration{0} : d.retry_after);
   fields.field("reset_after").seconds(d.reset_after);
-  fields.field("quota").bulk(reply.limit->quotas[verdict.decided].text());
+  fields.field("quota").bulk(reply.named->quota_texts[verdict.decided]);
   if (extra == "due_after") fields.field(extra).seconds(d.due_after);
   if (extra == "granted") fields.field(extra).integer(d.granted);
 }
@@ -67,16 +67,16 @@ void ask(Call& call, Op op, Format format, Duration max_wait = Duration{0}) {
     amount = *number;
   }
   RespBatch& batch = call.batch;
-  if (batch.limits == nullptr) batch.limits = call.door.limits().get();
-  const policy::Limit* const limit = batch.limits->find(call.args[1]);
-  if (limit == nullptr)
+  if (batch.limits == nullptr) batch.limits = call.door.limits();
+  const NamedLimit* const named = batch.limits->find(call.args[1]);
+  if (named == nullptr)
     return call.reply.error(std::string("ERR no limit is named '")
                                 .append(call.args[1].substr(0, 128))
                                 .append("'; SLUICE.LIMITS lists those that are"));
   const auto first = static_cast<std::uint32_t>(batch.asks.size());
-  policy::append_asks(*limit, call.args[2], amount, op, max_wait, batch.asks);
+  policy::append_asks(*named->limit, call.args[2], amount, op, max_wait, batch.asks);
   const auto count = static_cast<std::uint32_t>(batch.asks.size() - first);
-  batch.replies.push_back({format, limit, first, count, call.session.version});
+  batch.replies.push_back({format, named, first, count, call.session.version});
 }
 
 bool at_most(Call& call, std::size_t args, std::string_view name) {
@@ -117,14 +117,15 @@ void sluice_reserve(Call& call) {
 }
 
 void sluice_limits(Call& call) {
-  const auto limits = call.door.limits().get();
-  call.reply.array(limits->all().size());
-  for (const auto& limit : limits->all()) {
+  const auto& limits = call.door.limits()->limits;
+  call.reply.array(limits.size());
+  for (const auto& named : limits) {
+    const policy::Limit& limit = *named.limit;
     Answer fields(call.reply, 4);
     fields.field("name").bulk(limit.name);
     auto& quotas = fields.field("quotas");
-    quotas.array(limit.quotas.size());
-    for (const auto& quota : limit.quotas) quotas.bulk(quota.text());
+    quotas.array(named.quota_texts.size());
+    for (const auto& text : named.quota_texts) quotas.bulk(text);
     fields.field("unit").bulk(limit.unit);
     fields.field("mode").bulk(limit.mode == policy::Mode::shadow ? "shadow" : "enforce");
   }

@@ -9,7 +9,11 @@ namespace sluice::door {
 
 RespDoor::RespDoor(store::Store& store, const policy::Current& limits, RespOptions options,
                    observe::Decisions* decisions)
-    : store_(store), limits_(limits), options_(std::move(options)), decisions_(decisions) {}
+    : store_(store),
+      view_(limits),
+      latest_command_(std::make_unique<LatestCommand>()),
+      options_(std::move(options)),
+      decisions_(decisions) {}
 
 RespDoor::~RespDoor() = default;
 
@@ -18,6 +22,12 @@ std::unique_ptr<net::Session> RespDoor::session(net::Host& host, std::string_vie
   // relaxed: the numbers differ, that is all.
   const auto id = ids.fetch_add(1, std::memory_order_relaxed) + 1;
   return std::make_unique<RespSession>(*this, host, peer, id);
+}
+
+const std::shared_ptr<const NamedLimits>& RespDoor::limits() {
+  const auto& set = view_.get();
+  if (limits_ == nullptr || limits_->set != set) limits_ = std::make_shared<const NamedLimits>(set);
+  return limits_;
 }
 
 std::unique_ptr<RespBatch> RespDoor::lend() {
@@ -121,11 +131,11 @@ void RespSession::run(RespBatch& batch, std::string& out) {
   const bool first = batch.replies.empty();
   std::string& to = first ? out : batch.text;
   const std::size_t begin = to.size();
-  wire::RespWriter writer(to, version);
-  if (parser_.error().empty())
-    run_command({*this, door_, batch, parser_.args(), writer});
+  Call call{*this, door_, batch, parser_.args(), wire::RespWriter(to, version)};
+  if (parser_.error().empty()) [[likely]]
+    run_command(call);
   else
-    writer.error(std::string("ERR ").append(parser_.error()));
+    call.reply.error(std::string("ERR ").append(parser_.error()));
   if (!first) batch.answered_in_text(begin);
 }
 

@@ -61,6 +61,8 @@ struct RespOptions {
 };
 
 struct RespBatch;
+struct NamedLimits;
+class LatestCommand;
 
 /// Makes sessions, all on one thread, and holds what they share there. Not thread-safe but for requests().
 class RespDoor final : public net::SessionFactory {
@@ -78,7 +80,8 @@ class RespDoor final : public net::SessionFactory {
 
   // For the sessions and commands of this door.
   store::Store& store() { return store_; }
-  policy::View& limits() { return limits_; }
+  const std::shared_ptr<const NamedLimits>& limits();  ///< Those in force now.
+  LatestCommand& latest_command() { return *latest_command_; }
   const RespOptions& options() const { return options_; }
   observe::Decisions* decisions() { return decisions_; }
   const store::Family& throttle_family() const { return throttle_family_; }
@@ -94,7 +97,9 @@ class RespDoor final : public net::SessionFactory {
 
  private:
   store::Store& store_;
-  policy::View limits_;
+  policy::View view_;
+  std::shared_ptr<const NamedLimits> limits_;  // Made from what view_ gave last.
+  std::unique_ptr<LatestCommand> latest_command_;
   const RespOptions options_;
   observe::Decisions* const decisions_;
   const store::Family throttle_family_{"throttle"};

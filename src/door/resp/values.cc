@@ -13,6 +13,12 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 }  // namespace
 
 std::optional<std::int64_t> whole_number(std::string_view text) {
+  if (!text.empty() && text.size() <= 9) {  // Nearly all there is: digits that cannot overflow.
+    std::int64_t digits = 0;
+    std::size_t at = 0;
+    for (; at < text.size() && is_digit(text[at]); ++at) digits = digits * 10 + (text[at] - '0');
+    if (at == text.size()) return digits;
+  }
   if (text.size() > 1 && text.front() == '+' && text[1] != '-') text.remove_prefix(1);
   std::int64_t value = 0;
   const char* const end = text.data() + text.size();
