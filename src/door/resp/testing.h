@@ -82,8 +82,9 @@ inline policy::Limit test_limit(std::string name, std::vector<const char*> quota
 /// A door over a local store, one connection, and a clock that stands still unless moved.
 struct TestDoor {
   explicit TestDoor(RespOptions options = {}, std::vector<policy::Limit> limits = {},
-                    store::Store* other = nullptr, observe::Decisions* decisions = nullptr)
-      : local({}),
+                    store::Store* other = nullptr, observe::Decisions* decisions = nullptr,
+                    std::size_t max_keys = std::size_t{1} << 20)
+      : local(options_for(max_keys)),
         current(std::make_shared<const policy::LimitSet>(std::move(limits))),
         door(other == nullptr ? local : *other, current, std::move(options), decisions),
         session(door.session(host, "192.0.2.7:51000")) {}
@@ -109,6 +110,12 @@ struct TestDoor {
     return in.empty() ? text : text.append(" <and more>");
   }
   void at(std::chrono::nanoseconds since_start) { now = kStart + since_start; }
+
+  static store::LocalOptions options_for(std::size_t max_keys) {
+    store::LocalOptions options;
+    options.max_keys = max_keys;
+    return options;
+  }
 
   static constexpr Time kStart{std::chrono::hours(1000)};
   Time now = kStart;
