@@ -1,0 +1,83 @@
+#include "door/resp/batch.h"
+
+#include "door/resp/session.h"
+
+namespace sluice::door {
+
+NamedLimits::NamedLimits(std::shared_ptr<const policy::LimitSet> from) : set(std::move(from)) {
+  for (const auto& limit : set->all()) {
+    limits.push_back({&limit, {}});
+    for (const auto& quota : limit.quotas) limits.back().quota_texts.push_back(quota.text());
+  }
+}
+
+const NamedLimit* NamedLimits::find(std::string_view name) const {
+  const policy::Limit* const limit = set->find(name);
+  return limit == nullptr ? nullptr : &limits[static_cast<std::size_t>(limit - set->all().data())];
+}
+
+void RespBatch::decided() {
+  done = true;
+  if (waiting != nullptr)
+    waiting->wake();
+  else if (adopted)
+    door.bury(*this);  // Deletes this.
+}
+
+void RespBatch::answered_in_text(std::size_t begin) {
+  const auto bytes = static_cast<std::uint32_t>(text.size() - begin);
+  if (bytes == 0) return;
+  if (Reply& last = replies.back(); last.format == nullptr)
+    last.count += bytes;
+  else
+    replies.push_back({nullptr, nullptr, static_cast<std::uint32_t>(begin), bytes, wire::RespVersion::resp2});
+}
+
+void RespBatch::write(std::string& out) {
+  const std::span<const Decision> all = decisions;
+  for (const Reply& reply : replies) {
+    if (reply.format == nullptr) {
+      out.append(text, reply.first, reply.count);
+      continue;
+    }
+    const auto chain = all.subspan(reply.first, reply.count);
+    wire::RespWriter writer(out, reply.version);
+    reply.format(reply, chain, writer);
+    if (door.decisions() != nullptr)
+      count(reply, chain.size() == 1 ? chain[0] : policy::combine(chain).decision);
+  }
+  report();
+}
+
+void RespBatch::count(const Reply& reply, const Decision& decision) {
+  const store::Ask& ask = asks[reply.first];
+  if (ask.amount == 0 || ask.op == Op::peek || ask.op == Op::refund || ask.op == Op::reset) return;
+  const std::string_view limit =
+      reply.named == nullptr ? door.throttle_family().name : reply.named->limit->name;
+  if (limit.data() != counted_limit_.data()) {
+    report();
+    counted_limit_ = limit;
+  }
+  ++counts_[static_cast<std::size_t>(decision.outcome)];
+}
+
+void RespBatch::report() {
+  for (std::size_t i = 0; i < std::size(counts_); ++i) {
+    if (counts_[i] != 0) door.decisions()->decided(counted_limit_, static_cast<Outcome>(i), counts_[i]);
+    counts_[i] = 0;
+  }
+  counted_limit_ = {};
+}
+
+void RespBatch::clear() {
+  waiting = nullptr;
+  done = false;
+  asks.clear();
+  replies.clear();
+  text.clear();
+  if (text.capacity() > door.options().output_bytes_max) text = {};
+  quotas.next_batch();
+  if (limits != nullptr) limits.reset();
+}
+
+}  // namespace sluice::door

@@ -1,0 +1,88 @@
+// batch.h: what one look into the input brought: asks for the store, and how each request is to be answered.
+// Lent by the door to one session at a time, so idle connections hold none.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "door/resp/quota_cache.h"
+#include "door/resp/resp_session.h"
+#include "policy/limit.h"
+#include "store/store.h"
+#include "wire/resp_writer.h"
+
+namespace sluice::door {
+
+inline constexpr std::size_t kBatchAsks = 64;  ///< As many as the store's prefetching gains from.
+inline constexpr std::size_t kBatchReplies =
+    256;  ///< Requests of one batch, those without an ask among them.
+
+class RespSession;
+struct Reply;
+/// Writes one request's reply from its decisions.
+using Format = void (*)(const Reply& reply, std::span<const Decision> decisions, wire::RespWriter& out);
+
+/// A named limit with the texts of its quotas, which every reply tells.
+struct NamedLimit {
+  const policy::Limit* limit;
+  std::vector<std::string> quota_texts;
+};
+/// All that hold at one moment. Shared: a batch that waits for a store keeps its limits alive across a
+/// reload.
+struct NamedLimits {
+  explicit NamedLimits(std::shared_ptr<const policy::LimitSet> from);
+  const NamedLimit* find(std::string_view name) const;
+
+  std::shared_ptr<const policy::LimitSet> set;
+  std::vector<NamedLimit> limits;  ///< In the set's order.
+};
+
+/// One request's place in the replies.
+struct Reply {
+  Format format;              ///< Null: the reply is written already, in RespBatch::text.
+  const NamedLimit* named;    ///< Null for CL.THROTTLE and GCRA, which bring their quota along.
+  std::uint32_t first;        ///< Index of the first ask, or of the first byte in `text`.
+  std::uint32_t count;        ///< Asks or bytes.
+  wire::RespVersion version;  ///< HELLO may change it from one request to the next.
+};
+
+struct RespBatch final : store::Completion {
+  explicit RespBatch(RespDoor& owner) : door(owner) {}
+
+  void decided() override;
+  /// One ask, answered by `format`.
+  void ask(const store::Ask& ask, Format format, wire::RespVersion version) {
+    asks.push_back(ask);
+    replies.push_back({format, nullptr, static_cast<std::uint32_t>(asks.size() - 1), 1, version});
+  }
+  /// What was written to `text` since it had `begin` bytes is the next reply.
+  void answered_in_text(std::size_t begin);
+  /// Appends all replies to `out`, in order, and counts the decisions.
+  void write(std::string& out);
+  /// Ready for another use.
+  void clear();
+
+  RespDoor& door;
+  RespSession* waiting = nullptr;  ///< Whom to wake; null while the store has not returned from decide().
+  bool adopted = false;            ///< The door alone holds it: nobody will read the answers.
+  bool done = false;
+
+  std::vector<store::Ask> asks;
+  std::vector<Decision> decisions;
+  std::vector<Reply> replies;
+  std::string text;
+  QuotaCache quotas;
+  std::shared_ptr<const NamedLimits> limits;  ///< Keeps the named limits of `asks` alive across a reload.
+  store::Batch call;
+
+ private:
+  void count(const Reply& reply, const Decision& decision);
+  void report();
+
+  std::string_view counted_limit_;
+  std::uint64_t counts_[3] = {};  // By outcome, of counted_limit_, not yet reported.
+};
+
+}  // namespace sluice::door

@@ -1,0 +1,66 @@
+// session.h: one connection's state. Inside the door only; others see net::Session.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "door/resp/batch.h"
+#include "door/resp/resp_session.h"
+#include "wire/resp_parser.h"
+#include "wire/resp_writer.h"
+
+namespace sluice::door {
+
+class RespSession final : public net::Session {
+ public:
+  RespSession(RespDoor& door, net::Host& host, std::string_view peer, std::uint64_t id);
+  ~RespSession() override;
+
+  std::size_t feed(std::string_view in, Time now, std::string& out) override;
+  State state() const override { return state_; }
+  void drain(std::string& out) override;
+  void expire(net::Expiry why, std::string& out) override;
+
+  /// The batch that this session waits for is decided.
+  void wake() { host_.resume(); }
+
+  // What commands read and change.
+  wire::RespVersion version = wire::RespVersion::resp2;
+  std::string name;
+  std::string library_name;
+  std::string library_version;
+  std::uint64_t id() const { return id_; }
+  std::string_view peer() const { return peer_; }
+  std::int64_t age_seconds() const { return (now_ - born_.value_or(now_)).count() / 1'000'000'000; }
+  bool authenticated() const { return authenticated_; }
+  void authenticate(bool yes) {
+    authenticated_ = yes;
+    parser_.trust(yes);
+  }
+  /// As a new connection is: RESP2, no name, the password to be given again.
+  void reset();
+  /// No request after this one is read; when the replies are written, the connection closes.
+  void hang_up() { last_word_said_ = true; }
+
+ private:
+  bool gather(std::string_view& rest, RespBatch& batch, std::string& out);
+  void run(RespBatch& batch, std::string& out);
+  bool decide(std::unique_ptr<RespBatch>& batch);
+
+  RespDoor& door_;
+  net::Host& host_;
+  const std::string peer_;
+  const std::uint64_t id_;
+  wire::RespParser parser_;
+  State state_ = State::reading;
+  bool authenticated_ = false;
+  bool last_word_said_ = false;
+  std::optional<Time> born_;  // The first feed.
+  Time now_;
+  std::unique_ptr<RespBatch> waited_for_;  // With the store.
+  std::size_t waited_bytes_ = 0;           // How much of `in` its requests take up.
+};
+
+}  // namespace sluice::door
