@@ -17,9 +17,10 @@ int serve(const server::Sources& sources) {
   if (!loaded.problems.empty()) return kFailed;
   auto server = server::Server::start(loaded.config, server::doors());
   if (!server) return fail(server.error().message);
-  for (const auto& line : (*server)->start_lines()) std::printf("%s\n", line.c_str());
-  std::fflush(stdout);
-  (*server)->run(true);
+  (*server)->run(true, [&] {  // Whoever reads `sluice: ready` may send signals.
+    for (const auto& line : (*server)->start_lines()) std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  });
   return kDone;
 }
 

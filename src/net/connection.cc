@@ -118,7 +118,7 @@ void Connection::on_read(const boost::system::error_code& error, std::size_t n) 
 
 // ---- the session
 
-std::size_t Connection::feed(Time now, std::string& out) {
+void Connection::feed(Time now, std::string& out) {
   const std::size_t used = session_->feed({buffer_.get() + begin_, end_ - begin_}, now, out);
   begin_ += used;
   if (used > 0) {
@@ -130,24 +130,32 @@ std::size_t Connection::feed(Time now, std::string& out) {
     partial_since_ = now;
     if (listener_.options.limits.partial > Duration{0}) hurry(now + listener_.options.limits.partial);
   }
-  return used;
 }
 
 void Connection::pump(Time now) {
   for (;;) {
+    if (sent_ > 0) {  // The session sees by the length of `out` what is not written.
+      pending_.erase(0, sent_);
+      sent_ = 0;
+    }
     std::string& to = out();
-    const std::size_t used = feed(now, to);
+    feed(now, to);
     const bool paused = to.size() >= kSessionOutputPause;
     if (draining_ && !told_ && session_->state() == Session::State::reading) {
       told_ = true;
       session_->drain(to);
     }
     send(to, now);
-    // A session that produced very much may have paused; it goes on unless its peer does not keep up.
-    if (!paused || used == 0 || begin_ == end_ || phase_ != Phase::serving) break;
-    if (session_->state() != Session::State::reading || unsent() > listener_.options.limits.output_max) break;
+    if (!paused || !may_go_on()) break;
   }
   next(now);
+}
+
+/// Input lies here that a session left unread because of its output, and by now the peer has read most of
+/// that.
+bool Connection::may_go_on() const {
+  return phase_ == Phase::serving && begin_ < end_ && unsent() < kSessionOutputPause &&
+         session_->state() == Session::State::reading;
 }
 
 void Connection::resume() {
@@ -200,6 +208,7 @@ void Connection::next(Time now) {
   }
   if (draining_ && !told_ && !reading_ && !blocked) return last_words(now);
   if (reading_ || unsent() > listener_.options.limits.output_max) return;
+  if (unsent() >= kSessionOutputPause && begin_ < end_) return;  // What is here has to be answered first.
   if (end_ - begin_ >= listener_.options.limits.input_max) return close(true);
   read();
 }
@@ -257,8 +266,7 @@ void Connection::wait_to_write() {
     const Time now = Clock::now();
     send(pending_, now);
     if (phase_ != Phase::serving) return;
-    // Whole requests may lie here that a session which paused has not seen.
-    if (unsent() == 0 && begin_ < end_ && session_->state() == Session::State::reading) return pump(now);
+    if (may_go_on()) return pump(now);
     next(now);
   });
 }

@@ -53,7 +53,8 @@ class Connection final : public Host, public WheelNode {
   void on_read(const boost::system::error_code& error, std::size_t n);
   void on_resume();
   void pump(Time now);
-  std::size_t feed(Time now, std::string& out);
+  void feed(Time now, std::string& out);
+  bool may_go_on() const;
   void last_words(Time now);
   void next(Time now);
   void send(std::string& out, Time now);

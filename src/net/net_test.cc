@@ -196,6 +196,27 @@ TEST_F(Net, OutputNotReadStopsReadingAndCostsNoOther) {
   EXPECT_EQ(slow.ask("again"), "again");
 }
 
+// Once cut the connection: the session paused for its output, and what it left unread grew beyond the input's
+// bound.
+TEST_F(Net, APausedSessionIsFedAgainAndNothingIsReadMeanwhile) {
+  Listener::Options o;
+  o.limits.input_max = 200'000;
+  start(o);
+  auto p = peer();
+  constexpr int kLines = 300;
+  const std::string line(10'000, 'y');
+  std::thread writer([&] {
+    for (int i = 0; i < kLines; ++i) p.say("big 100000\n" + line + "\n");
+  });
+  std::this_thread::sleep_for(milliseconds(100));  // Lets input pile up; the test holds without.
+  for (int i = 0; i < kLines; ++i) {
+    ASSERT_EQ(p.hear(100'000).size(), 100'000u) << i;
+    ASSERT_EQ(p.hear_line(), "");
+    ASSERT_EQ(p.hear_line(), line);
+  }
+  writer.join();
+}
+
 TEST_F(Net, OutputNotReadForTooLongEndsTheConnection) {
   Listener::Options o;
   o.limits.stall = milliseconds(200);

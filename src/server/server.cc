@@ -189,7 +189,7 @@ void Server::Impl::on_signal(int signal) {
   ::_exit(128 + signal);  // Asked twice: now.
 }
 
-bool Server::run(bool signals) {
+bool Server::run(bool signals, const std::function<void()>& started) {
   Impl& i = *impl_;
   net::Loop& first = i.seats[0].loop;
   if (signals) {
@@ -205,6 +205,7 @@ bool Server::run(bool signals) {
     ::pthread_setname_np(i.seats[k].thread.native_handle(), ("sluice-" + std::to_string(k)).c_str());
   }
   i.process.ready.store(true, std::memory_order_relaxed);
+  if (started) started();
   first.run();
   bool in_time = i.seats[0].ended_in_time;
   for (std::size_t k = 1; k < i.seats.size(); ++k) {

@@ -29,7 +29,8 @@ class Server {
   /// Serves until drained, on this thread and as many more as were configured. With `signals`: SIGTERM and
   /// SIGINT drain, a second one ends the process at once; SIGHUP reads the limits again. True if every
   /// connection ended in time.
-  bool run(bool signals);
+  /// `started` is called when all of that holds and before the first request is read; may be empty.
+  bool run(bool signals, const std::function<void()>& started = {});
   /// Not ready from now on, stops accepting, lets connections end, for drain_time at most; then run()
   /// returns. From any thread.
   void drain();
