@@ -426,11 +426,12 @@ class Drain(Folder):
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             s.setblocking(False)
             block = b"*2\r\n$4\r\nECHO\r\n$10000\r\n" + b"x" * 10000 + b"\r\n"
-            quiet = time.monotonic() + 1
+            quiet, rest = time.monotonic() + 1, b""
             while time.monotonic() < quiet:
+                rest = rest or block
                 try:
-                    if s.send(block * 20):
-                        quiet = time.monotonic() + 0.3
+                    rest = rest[s.send(rest):]
+                    quiet = time.monotonic() + 0.3
                 except BlockingIOError:
                     time.sleep(0.01)
             return s
