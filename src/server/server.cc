@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <deque>
 #include <optional>
@@ -51,6 +52,7 @@ struct Server::Impl {
     std::vector<std::unique_ptr<net::Listener>> listeners;
     std::thread thread;
     bool ended_in_time = true;
+    bool ended = false;  // Its part of the drain; its thread's own.
   };
   struct Opened {
     const Door* door;
@@ -73,7 +75,8 @@ struct Server::Impl {
   std::deque<Opened> opened;
   std::deque<Seat> seats;
   std::optional<Reload> reload;
-  bool draining = false;  // The first loop's.
+  bool draining = false;                // The first loop's.
+  std::atomic<std::size_t> serving{0};  // Seats whose connections have not all ended.
 };
 
 Status Server::Impl::read_limits() {
@@ -219,13 +222,19 @@ bool Server::run(bool signals, const std::function<void()>& started) {
 
 void Server::Impl::drain_seat(Seat& seat, Time until) {
   for (auto& listener : seat.listeners) listener->drain();
-  seat.loop.every(kDrainCheck, [&seat, until] {
-    std::size_t open = 0;
-    for (const auto& listener : seat.listeners) open += listener->connections();
-    if (open > 0 && Clock::now() < until) return;
-    seat.ended_in_time = open == 0;
-    if (open > 0) log(Level::warning, std::to_string(open) + " connections did not end in time and are cut");
-    seat.loop.stop();
+  seat.loop.every(kDrainCheck, [this, &seat, until] {
+    if (!seat.ended) {
+      std::size_t open = 0;
+      for (const auto& listener : seat.listeners) open += listener->connections();
+      if (open > 0 && Clock::now() < until) return;
+      seat.ended = true;
+      seat.ended_in_time = open == 0;
+      if (open > 0)
+        log(Level::warning, std::to_string(open) + " connections did not end in time and are cut");
+      --serving;
+    }
+    // The first loop hears signals: it stays until all have ended, or a second one would go unheard.
+    if (&seat != &seats.front() || serving == 0) seat.loop.stop();
   });
 }
 
@@ -239,6 +248,7 @@ void Server::drain() {
     log(Level::info, "draining: " + std::to_string(open) + " connections, " +
                          duration_text(i.config.drain_time) + " at most");
     const Time until = Clock::now() + i.config.drain_time;
+    i.serving = i.seats.size();
     for (auto& seat : i.seats) seat.loop.post([&i, &seat, until] { i.drain_seat(seat, until); });
   });
 }
