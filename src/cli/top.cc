@@ -45,8 +45,9 @@ std::vector<Row> rows_between(const Look& before, const Look& after) {
     rows.push_back(
         {name, rate(was.allowed, now.allowed), rate(was.refused, now.refused), now.allowed, now.refused});
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-    return a.allowed_rate + a.refused_rate > b.allowed_rate + b.refused_rate;
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    const double x = a.allowed_rate + a.refused_rate, y = b.allowed_rate + b.refused_rate;
+    return x != y ? x > y : a.limit < b.limit;
   });
   return rows;
 }

@@ -34,8 +34,6 @@ Connection::Connection(Listener::Impl& listener, Fd socket)
 }
 
 Connection::~Connection() {
-  // A store still holds on to what a waiting session asked: leave that to the end of the process.
-  if (asked()) (void)session_.release();
   listener_.admission.leave();
   NetStats::add(listener_.stats.open, static_cast<std::uint64_t>(-1));
 }

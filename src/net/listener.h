@@ -27,7 +27,8 @@ class Listener {
   /// `socket` listens already. The loop, the factory and the admission outlive the listener. Construct before
   /// the loop runs; all else on its thread.
   Listener(Loop& loop, Fd socket, SessionFactory& sessions, Admission& admission, Options options);
-  /// Drops all connections. The loop must have ended.
+  /// Drops all connections, waiting sessions too. The loop must have ended, and no store may call back any
+  /// more.
   ~Listener();
 
   /// Stops accepting, answers what has arrived, tells every session to drain, and closes connections as they

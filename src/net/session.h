@@ -35,6 +35,7 @@ inline constexpr std::size_t kSessionOutputPause = 256 * 1024;
 
 class Session {
  public:
+  /// While the server runs a session that is `waiting` is kept until it resumes, though its peer be gone.
   virtual ~Session() = default;
 
   enum class State : std::uint8_t {

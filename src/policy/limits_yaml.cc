@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <tuple>
 
 namespace sluice::policy {
 
@@ -159,10 +160,10 @@ class Reader {
 };
 
 LimitsReading settle(std::vector<Limit> limits, std::vector<Problem> problems) {
-  const auto before = [](const Problem& a, const Problem& b) {
-    return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
-  };
-  std::stable_sort(problems.begin(), problems.end(), before);
+  std::sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return std::tie(a.place.line, a.place.column, a.message) <
+           std::tie(b.place.line, b.place.column, b.message);
+  });
   if (problems.size() > kProblemsMax) problems.resize(kProblemsMax);
   LimitsReading reading;
   if (problems.empty()) reading.limits = LimitSet(std::move(limits));
