@@ -2,6 +2,7 @@
 // (connection.h) reads, feeds, writes; a test or a fuzzer does the same with strings.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,8 +27,15 @@ class Host {
   ~Host() = default;
 };
 
+/// A session whose `out` has grown to this many bytes in one feed() may return with whole requests unread: it
+/// is fed again at once, or once the peer has read what there is. So a few small requests for large replies
+/// cannot make output grow without bound. A session whose replies are about as long as its requests need not
+/// care.
+inline constexpr std::size_t kSessionOutputPause = 256 * 1024;
+
 class Session {
  public:
+  /// While the server runs a session that is `waiting` is kept until it resumes, though its peer be gone.
   virtual ~Session() = default;
 
   enum class State : std::uint8_t {
@@ -54,6 +62,8 @@ class SessionFactory {
   virtual ~SessionFactory() = default;
   /// `host` outlives the session. `peer` is the client's address, for logs.
   virtual std::unique_ptr<Session> session(Host& host, std::string_view peer) = 0;
+  /// What a connection beyond the server's maximum is told before it is closed.
+  virtual std::string_view refusal() const { return {}; }
 };
 
 }  // namespace sluice::net

@@ -1,0 +1,61 @@
+// commands.h: the subcommands as functions. Each returns the exit code and writes to standard output; errors
+// go to standard error as `sluice: ...`. How their options are written is app.cc's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/config.h"
+#include "sluice/time.h"
+
+namespace sluice::cli {
+
+int fail(std::string_view message);  ///< Prints it and returns kFailed.
+
+int serve(const server::Sources& sources);
+
+int check(const std::vector<std::string>& files, bool json);
+
+/// take, peek, refund, reset, reserve: one request to a running server's RESP door.
+struct AskOptions {
+  std::string command;  ///< As the subcommand.
+  std::string limit;
+  std::string key;
+  std::int64_t tokens = 1;
+  std::string max_wait;  ///< reserve: a duration; empty: however long.
+  std::string server = "127.0.0.1:6380";
+  std::string password;
+  std::string timeout = "5s";
+  bool wait = false;
+  bool json = false;
+};
+int ask(const AskOptions& options);
+
+struct TopOptions {
+  std::string server = "127.0.0.1:8080";
+  std::string interval = "1s";
+  bool once = false;
+  bool json = false;
+};
+int top(const TopOptions& options);
+
+struct BenchOptions {
+  std::string protocol = "resp";  ///< resp or http.
+  std::string server;             ///< Empty: the protocol's default.
+  std::string password;
+  std::string limit;  ///< A named limit; empty: CL.THROTTLE with `quota`.
+  std::string quota = "1000/s burst 1000";
+  std::string keys = "uniform";  ///< uniform, zipf:S, file:PATH.
+  std::int64_t key_count = 1'000'000;
+  std::int64_t connections = 50;
+  std::int64_t pipeline = 1;
+  double rate = 0;  ///< Requests a second of all connections; 0: flat out.
+  std::string duration = "10s";
+  std::uint64_t seed = 1;
+  bool json = false;
+};
+int bench(const BenchOptions& options);
+
+}  // namespace sluice::cli

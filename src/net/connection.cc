@@ -1,0 +1,345 @@
+#include "net/connection.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+
+namespace sluice::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kRestingBytes = 2 * 1024;  // Input buffer of a connection at rest.
+constexpr std::size_t kReadBytes =
+    64 * 1024;  // A buffer grows to this for speed; beyond, only for one request.
+constexpr std::size_t kOutBytesKept = 256 * 1024;  // The loop's output buffer is given back above this.
+constexpr std::size_t kDiscardBytes = 1 << 20;     // Read at most from a peer that we have finished with.
+constexpr Duration kLinger = std::chrono::seconds(2);
+constexpr Duration kRest =
+    std::chrono::seconds(5);  // Without input for so long, a large buffer is given back.
+
+}  // namespace
+
+Connection::Connection(Listener::Impl& listener, Fd socket)
+    : listener_(listener), socket_(listener.loop.context), active_(Clock::now()) {
+  boost::system::error_code ignored;  // Only an exhausted epoll fails here, and then the first read does too.
+  socket_.assign(asio::generic::stream_protocol(AF_UNIX, 0), socket.release(), ignored);
+  socket_.native_non_blocking(true, ignored);
+}
+
+Connection::~Connection() {
+  listener_.admission.leave();
+  NetStats::add(listener_.stats.open, static_cast<std::uint64_t>(-1));
+}
+
+void Connection::open(Listener::Impl& listener, Fd socket, std::string_view peer) {
+  auto* c = new Connection(listener, std::move(socket));  // Owned by the wheel and what is outstanding.
+  NetStats::add(listener.stats.open, 1);
+  NetStats::add(listener.stats.accepted, 1);
+  listener.wheel.put(*c, c->deadline());
+  const Entry entry(*c);
+  c->session_ = listener.sessions.session(*c, peer);
+  c->draining_ = listener.draining;
+  c->next(c->active_);
+}
+
+// ---- reading
+
+void Connection::make_room() {
+  if (begin_ == end_) {
+    begin_ = end_ = 0;
+  } else if (begin_ > 0) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (end_ < capacity_) return;
+  const std::size_t larger = capacity_ == 0 ? kRestingBytes : capacity_ * 2;
+  auto grown = std::make_unique_for_overwrite<char[]>(larger);
+  if (end_ > 0) std::memcpy(grown.get(), buffer_.get(), end_);
+  buffer_ = std::move(grown);
+  capacity_ = larger;
+}
+
+void Connection::shrink() {
+  capacity_ = std::max(kRestingBytes, end_ - begin_);
+  auto smaller = std::make_unique_for_overwrite<char[]>(capacity_);
+  if (end_ > begin_) std::memcpy(smaller.get(), buffer_.get() + begin_, end_ - begin_);
+  end_ -= begin_;
+  begin_ = 0;
+  buffer_ = std::move(smaller);
+}
+
+void Connection::read() {
+  make_room();
+  reading_ = true;
+  socket_.async_read_some(
+      asio::buffer(buffer_.get() + end_, capacity_ - end_),
+      [this](const boost::system::error_code& error, std::size_t n) { on_read(error, n); });
+}
+
+void Connection::on_read(const boost::system::error_code& error, std::size_t n) {
+  const Entry entry(*this);
+  reading_ = false;
+  if (phase_ == Phase::closed) return;
+  const Time now = Clock::now();
+  if (error == asio::error::operation_aborted) {  // By drain() or by look(), to give back the buffer.
+    if (!draining_) shrink();
+    return next(now);
+  }
+  if (error == asio::error::eof) {
+    eof_ = true;
+    return phase_ == Phase::lingering ? close() : next(now);
+  }
+  if (error) return close();
+  NetStats::add(listener_.stats.bytes_in, n);
+  if (phase_ == Phase::lingering) {
+    discarded_ += n;
+    return discarded_ > kDiscardBytes ? close() : read();
+  }
+  end_ += n;
+  if (end_ == capacity_ && capacity_ < kReadBytes) {  // More is there than fits: read more at once next time.
+    auto grown = std::make_unique_for_overwrite<char[]>(capacity_ * 4);
+    std::memcpy(grown.get(), buffer_.get(), end_);
+    buffer_ = std::move(grown);
+    capacity_ *= 4;
+    hurry(now + kRest);
+  }
+  pump(now);
+}
+
+// ---- the session
+
+void Connection::feed(Time now, std::string& out) {
+  const std::size_t used = session_->feed({buffer_.get() + begin_, end_ - begin_}, now, out);
+  begin_ += used;
+  if (used > 0) {
+    active_ = now;
+    partial_ = false;
+  }
+  if (!partial_ && begin_ < end_ && session_->state() == Session::State::reading) {
+    partial_ = true;
+    partial_since_ = now;
+    if (listener_.options.limits.partial > Duration{0}) hurry(now + listener_.options.limits.partial);
+  }
+}
+
+void Connection::pump(Time now) {
+  for (;;) {
+    if (sent_ > 0) {  // The session sees by the length of `out` what is not written.
+      pending_.erase(0, sent_);
+      sent_ = 0;
+    }
+    std::string& to = out();
+    feed(now, to);
+    const bool paused = to.size() >= kSessionOutputPause;
+    if (draining_ && !told_ && session_->state() == Session::State::reading) {
+      told_ = true;
+      session_->drain(to);
+    }
+    send(to, now);
+    if (!paused || !may_go_on()) break;
+  }
+  next(now);
+}
+
+/// Input lies here that a session left unread because of its output, and by now the peer has read most of
+/// that.
+bool Connection::may_go_on() const {
+  return phase_ == Phase::serving && begin_ < end_ && unsent() < kSessionOutputPause &&
+         session_->state() == Session::State::reading;
+}
+
+void Connection::resume() {
+  if (resuming_) return;
+  resuming_ = true;  // Never from within: a store may complete one session's asks while it feeds another.
+  asio::post(listener_.loop.context, [this] { on_resume(); });
+}
+
+void Connection::on_resume() {
+  const Entry entry(*this);
+  resuming_ = false;
+  if (phase_ == Phase::closed) decided_ = true;
+  if (phase_ == Phase::serving) pump(Clock::now());
+}
+
+void Connection::drain() {
+  if (draining_ || phase_ != Phase::serving) return;
+  draining_ = true;
+  boost::system::error_code ignored;
+  if (reading_) socket_.cancel(ignored);  // on_read() goes on by next() with last_words().
+}
+
+/// The server goes down: answers what has arrived by now, then tells the session.
+void Connection::last_words(Time now) {
+  make_room();
+  const auto n = ::recv(socket_.native_handle(), buffer_.get() + end_, capacity_ - end_, MSG_DONTWAIT);
+  if (n > 0) {
+    NetStats::add(listener_.stats.bytes_in, static_cast<std::uint64_t>(n));
+    end_ += static_cast<std::size_t>(n);
+  }
+  pump(now);
+}
+
+void Connection::next(Time now) {
+  if (phase_ != Phase::serving) return;
+  const bool blocked = unsent() > 0;
+  if (blocked && !writing_) wait_to_write();
+  switch (session_->state()) {
+    case Session::State::waiting:
+      return;  // resume() will come. Input stays where it is.
+    case Session::State::closing:
+      if (!blocked) finish(now);
+      return;
+    case Session::State::reading:
+      break;
+  }
+  if (eof_) {
+    if (!blocked) close();
+    return;
+  }
+  if (draining_ && !told_ && !reading_ && !blocked) return last_words(now);
+  if (reading_ || unsent() > listener_.options.limits.output_max) return;
+  if (unsent() >= kSessionOutputPause && begin_ < end_) return;  // What is here has to be answered first.
+  if (end_ - begin_ >= listener_.options.limits.input_max) return close(true);
+  read();
+}
+
+// ---- writing
+
+/// Writes what it can at once. `out` is the loop's buffer or pending_.
+void Connection::send(std::string& out, Time now) {
+  const bool mine = &out == &pending_;
+  if (mine && writing_) return;  // Behind what waits already.
+  std::size_t from = mine ? sent_ : 0;
+  const std::size_t start = from;
+  while (from < out.size()) {
+    const auto n =
+        ::send(socket_.native_handle(), out.data() + from, out.size() - from, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n >= 0) {
+      from += static_cast<std::size_t>(n);
+    } else if (errno != EINTR) {
+      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+      out.clear();
+      sent_ = 0;
+      return close();
+    }
+  }
+  NetStats::add(listener_.stats.bytes_out, from - start);
+  if (from > start || !mine) progress_ = now;
+  if (from == out.size()) {
+    out.clear();
+    sent_ = 0;
+    if (out.capacity() > kOutBytesKept || mine) out.shrink_to_fit();
+    return;
+  }
+  if (mine) {
+    sent_ = from;
+    if (sent_ > pending_.size() / 2) {  // Moves each byte at most once more, in all.
+      pending_.erase(0, sent_);
+      sent_ = 0;
+    }
+  } else {
+    pending_.assign(out, from);
+    sent_ = 0;
+    out.clear();
+    if (out.capacity() > kOutBytesKept) out.shrink_to_fit();
+    if (listener_.options.limits.stall > Duration{0}) hurry(now + listener_.options.limits.stall);
+  }
+}
+
+void Connection::wait_to_write() {
+  writing_ = true;
+  socket_.async_wait(asio::socket_base::wait_write, [this](const boost::system::error_code& error) {
+    const Entry entry(*this);
+    writing_ = false;
+    if (phase_ == Phase::closed) return;
+    if (error && error != asio::error::operation_aborted) return close();
+    const Time now = Clock::now();
+    send(pending_, now);
+    if (phase_ != Phase::serving) return;
+    if (may_go_on()) return pump(now);
+    next(now);
+  });
+}
+
+// ---- the end
+
+/// All is said. Closing at once would let the kernel answer unread input by a reset, which can destroy our
+/// last words on their way.
+void Connection::finish(Time now) {
+  if (eof_ || ::shutdown(socket_.native_handle(), SHUT_WR) != 0) return close();
+  phase_ = Phase::lingering;
+  progress_ = now;
+  begin_ = end_ = 0;
+  hurry(now + kLinger);
+  if (!reading_) read();
+}
+
+void Connection::close(bool reset) {
+  if (phase_ == Phase::closed) return;
+  phase_ = Phase::closed;
+  if (reset) {  // Unsent output would stay in the kernel for minutes.
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+  boost::system::error_code ignored;
+  socket_.close(ignored);  // Outstanding reads and waits complete as aborted.
+}
+
+bool Connection::asked() const {
+  return session_ && session_->state() == Session::State::waiting && !decided_;
+}
+
+Connection::Entry::~Entry() {
+  if (--c_.entered_ > 0 || c_.phase_ != Phase::closed) return;
+  if (c_.reading_ || c_.writing_ || c_.resuming_ || c_.asked()) return;  // They will enter once more.
+  delete &c_;
+}
+
+// ---- time limits
+
+Time Connection::deadline() const {
+  const auto& limits = listener_.options.limits;
+  const auto at = [](Time since, Duration limit) {
+    return limit > Duration{0} ? since + limit : Time::max();
+  };
+  if (phase_ == Phase::closed) return Time::max();
+  if (phase_ == Phase::lingering) return progress_ + kLinger;
+  if (unsent() > 0) return at(progress_, limits.stall);
+  if (session_ && session_->state() != Session::State::reading) return Time::max();
+  if (partial_) return at(partial_since_, limits.partial);
+  return at(active_, limits.idle);
+}
+
+void Connection::look(Time now) {
+  const Entry entry(*this);
+  const Time until = deadline();
+  listener_.wheel.put(*this, until <= now ? now + kTick : until);
+  if (until > now) {
+    const bool large = capacity_ > kRestingBytes && reading_ && phase_ == Phase::serving && begin_ == end_;
+    if (!large) return;
+    if (now - active_ < kRest) return hurry(active_ + kRest);
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);  // on_read() shrinks the buffer and reads again.
+    return;
+  }
+  if (phase_ == Phase::lingering) return close();
+  if (unsent() > 0) {
+    NetStats::add(listener_.stats.closed_stall, 1);
+    return close(true);
+  }
+  NetStats::add(partial_ ? listener_.stats.closed_partial : listener_.stats.closed_idle, 1);
+  std::string& to = out();
+  session_->expire(partial_ ? Expiry::partial : Expiry::idle, to);
+  send(to, now);
+  next(now);
+}
+
+}  // namespace sluice::net

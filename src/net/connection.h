@@ -1,0 +1,100 @@
+// connection.h: drives one session over one socket. Destroys itself when closed and nothing is outstanding.
+//
+//     on_read -> pump: feed the session, write at once -> next: read again, wait to write, or finish
+//
+// A request costs one recv and one send. Input lies in a buffer that grows while reads fill it and shrinks
+// when the connection rests; output is built in the loop's buffer and kept here only while the peer does not
+// read it.
+#pragma once
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <memory>
+#include <string>
+
+#include "net/listener_impl.h"
+#include "net/session.h"
+
+namespace sluice::net {
+
+class Connection final : public Host, public WheelNode {
+ public:
+  /// Takes over a connected, non-blocking socket, whose place in the admission is taken.
+  static void open(Listener::Impl& listener, Fd socket, std::string_view peer);
+  ~Connection();
+
+  void resume() override;
+  void drain();
+  void look(Time now);  ///< The wheel's: checks the time limits.
+
+ private:
+  enum class Phase : std::uint8_t {
+    serving,
+    lingering,  // All is said and the write side shut; unread input is discarded, so that the peer gets the
+                // reply.
+    closed,     // Only what is outstanding keeps the object.
+  };
+
+  /// Stands on the stack wherever the loop, a timer or a listener enters; the last one out of a closed
+  /// connection that nothing will enter again deletes it.
+  class Entry {
+   public:
+    explicit Entry(Connection& c) : c_(c) { ++c.entered_; }
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+    ~Entry();
+
+   private:
+    Connection& c_;
+  };
+
+  Connection(Listener::Impl& listener, Fd socket);
+
+  void read();
+  void on_read(const boost::system::error_code& error, std::size_t n);
+  void on_resume();
+  void pump(Time now);
+  void feed(Time now, std::string& out);
+  bool may_go_on() const;
+  void last_words(Time now);
+  void next(Time now);
+  void send(std::string& out, Time now);
+  void wait_to_write();
+  void finish(Time now);
+  void close(bool reset = false);
+  bool asked() const;  // A store will call resume().
+  void make_room();
+  void shrink();
+  Time deadline() const;
+  std::string& out() { return pending_.empty() ? listener_.loop.out : pending_; }
+  std::size_t unsent() const { return pending_.size() - sent_; }
+  void hurry(Time when) { listener_.wheel.by(*this, when); }
+
+  Listener::Impl& listener_;
+  boost::asio::generic::stream_protocol::socket socket_;
+  std::unique_ptr<Session> session_;
+
+  std::unique_ptr<char[]> buffer_;  // [begin_, end_) is input that the session is not done with.
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::string pending_;  // Output from sent_ on is not written yet. Empty unless the peer is slow.
+  std::size_t sent_ = 0;
+
+  Time active_;         // The last whole request, or the accept.
+  Time partial_since_;  // When the unfinished request began, if partial_.
+  Time progress_;       // When output was last taken, while some waits; when lingering began.
+  std::size_t discarded_ = 0;
+
+  Phase phase_ = Phase::serving;
+  std::uint8_t entered_ = 0;
+  bool partial_ = false;
+  bool reading_ = false;  // A read is outstanding; so are the next two.
+  bool writing_ = false;
+  bool resuming_ = false;
+  bool eof_ = false;
+  bool draining_ = false;
+  bool told_ = false;     // The session knows of it.
+  bool decided_ = false;  // What a closed connection's session waited for has come.
+};
+
+}  // namespace sluice::net

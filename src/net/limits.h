@@ -1,0 +1,54 @@
+// limits.h: what one connection and all of them may use, and what they have used.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "sluice/time.h"
+
+namespace sluice::net {
+
+/// 0 switches a time limit off. Time limits are kept to a tenth of a second.
+struct ConnectionLimits {
+  Duration idle{0};                            ///< Without a request.
+  Duration partial{std::chrono::seconds(30)};  ///< From the first byte of a request to its last.
+  Duration stall{std::chrono::seconds(30)};    ///< Output waits and the peer takes none of it.
+  std::size_t input_max = std::size_t{2}
+                          << 20;  ///< Bytes of one request; a session's own limit should be lower.
+  std::size_t output_max = std::size_t{1} << 20;  ///< Bytes of output unread above which no more is read.
+};
+
+/// The bound on connections, shared by every listener of the process.
+struct Admission {
+  explicit Admission(std::int64_t most) : max(most) {}
+  bool enter() {
+    if (open.fetch_add(1, std::memory_order_relaxed) < max) return true;
+    leave();
+    return false;
+  }
+  void leave() { open.fetch_sub(1, std::memory_order_relaxed); }
+
+  const std::int64_t max;
+  std::atomic<std::int64_t> open{0};  // relaxed: a count, nothing hangs on it.
+};
+
+/// Of one listener on one loop. Written by that loop's thread alone, read by any (relaxed: sums for people).
+struct NetStats {
+  using Counter = std::atomic<std::uint64_t>;
+  Counter open{0};            ///< Connections now.
+  Counter accepted{0};        ///< Connections since the start.
+  Counter refused{0};         ///< Beyond Admission::max.
+  Counter accept_errors{0};   ///< Out of descriptors or memory; accepting paused for a while.
+  Counter closed_idle{0};     ///< By ConnectionLimits::idle.
+  Counter closed_partial{0};  ///< By ConnectionLimits::partial.
+  Counter closed_stall{0};    ///< By ConnectionLimits::stall.
+  Counter bytes_in{0};
+  Counter bytes_out{0};
+
+  static void add(Counter& counter, std::uint64_t n) {  // One writer: no locked instruction needed.
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+};
+
+}  // namespace sluice::net

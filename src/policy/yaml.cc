@@ -1,0 +1,256 @@
+#include "policy/yaml.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <sstream>
+
+namespace sluice::policy {
+
+namespace {
+
+Place place_of(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
+
+/// Ends the reading of a document at its first error that leaves nothing to go on with.
+struct Stop {
+  Place place;
+  std::string message;
+};
+
+class Builder final : public YAML::EventHandler {
+ public:
+  Builder(const std::string& file, std::vector<Problem>& problems) : file_(file), problems_(problems) {}
+  YamlNode take() { return std::move(root_); }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { leaf({.place = place_of(mark)}); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    throw Stop{place_of(mark), "an alias (*name): write the value out here"};
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                const std::string& value) override {
+    leaf({.kind = YamlNode::Kind::scalar, .place = place_of(mark), .scalar = value});
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    begin(YamlNode::Kind::list, mark);
+  }
+  void OnSequenceEnd() override { end(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    begin(YamlNode::Kind::map, mark);
+  }
+  void OnMapEnd() override { end(); }
+
+ private:
+  struct Open {
+    YamlNode node;
+    std::map<std::string, Place> seen = {};
+    bool key_next = true;  // map: the next node is a key.
+    bool keep = true;      // map: the key stands here for the first time.
+  };
+
+  void begin(YamlNode::Kind kind, const YAML::Mark& mark) {
+    if (at_key()) throw Stop{place_of(mark), "a name is a word, not a list or a map"};
+    if (open_.size() >= static_cast<std::size_t>(kYamlDepthMax))
+      throw Stop{place_of(mark), "nested more than " + std::to_string(kYamlDepthMax) + " deep"};
+    open_.push_back({.node = {.kind = kind, .place = place_of(mark)}});
+  }
+  void end() {
+    YamlNode node = std::move(open_.back().node);
+    open_.pop_back();
+    add(std::move(node));
+  }
+  bool at_key() const {
+    return !open_.empty() && open_.back().node.kind == YamlNode::Kind::map && open_.back().key_next;
+  }
+  void leaf(YamlNode node) {
+    if (!at_key()) return add(std::move(node));
+    Open& map = open_.back();
+    map.key_next = false;
+    const auto [it, first] = map.seen.emplace(node.scalar, node.place);
+    map.keep = first;
+    if (first) {
+      map.node.keys.emplace_back(node.scalar, node.place);
+    } else {
+      problems_.push_back({file_, node.place,
+                           "\"" + node.scalar + "\" stands here a second time (first in line " +
+                               std::to_string(it->second.line) + "); remove or rename one"});
+    }
+  }
+  void add(YamlNode node) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Open& parent = open_.back();
+    if (parent.node.kind == YamlNode::Kind::map) {
+      parent.key_next = true;
+      if (!parent.keep) return;
+    }
+    parent.node.list.push_back(std::move(node));
+  }
+
+  const std::string& file_;
+  std::vector<Problem>& problems_;
+  YamlNode root_;
+  std::vector<Open> open_;
+};
+
+/// Length of the UTF-8 character that begins at text[i]; 0 if it is none.
+std::size_t utf8_length(std::string_view text, std::size_t i) {
+  const auto byte = [&](std::size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
+  const auto tail = [&](std::size_t k) { return (byte(k) & 0xC0u) == 0x80u; };
+  const unsigned a = byte(i);
+  const unsigned b = byte(i + 1);
+  if (a < 0x80) return 1;
+  if (a >= 0xC2 && a < 0xE0) return tail(i + 1) ? 2 : 0;
+  if (a >= 0xE0 && a < 0xF0) {
+    if (!tail(i + 1) || !tail(i + 2)) return 0;
+    return (a == 0xE0 && b < 0xA0) || (a == 0xED && b >= 0xA0) ? 0 : 3;  // Overlong, surrogate.
+  }
+  if (a >= 0xF0 && a < 0xF5) {
+    if (!tail(i + 1) || !tail(i + 2) || !tail(i + 3)) return 0;
+    return (a == 0xF0 && b < 0x90) || (a == 0xF4 && b >= 0x90) ? 0 : 4;  // Overlong, above U+10FFFF.
+  }
+  return 0;
+}
+
+/// What the parser would misread or explain badly.
+void check_characters(std::string_view text) {
+  Place at{1, 1};
+  bool indent = true;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    const std::size_t length = utf8_length(text, i);
+    if (length == 0) throw Stop{at, "this is not UTF-8; save the file in that encoding"};
+    if (c == '\t' && indent) throw Stop{at, "a tab; YAML is indented with spaces"};
+    if (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r')
+      throw Stop{at, "a control character; remove it"};
+    if (c == '\n') {
+      ++at.line;
+      at.column = 1;
+      indent = true;
+    } else {
+      ++at.column;
+      indent = indent && c == ' ';
+    }
+    i += length;
+  }
+}
+
+YamlNode parse(std::string_view text, const std::string& file, std::vector<Problem>& problems) {
+  if (text.size() > kYamlBytesMax)
+    throw Stop{{}, "larger than " + std::to_string(kYamlBytesMax) + " bytes, the most that is read"};
+  check_characters(text);
+  std::istringstream in{std::string(text)};
+  YAML::Parser parser(in);
+  Builder builder(file, problems);
+  parser.HandleNextDocument(builder);
+  YamlNode root = builder.take();
+  Builder second(file, problems);
+  if (parser.HandleNextDocument(second))
+    throw Stop{second.take().place, "a second document; a file holds one"};
+  return root;
+}
+
+}  // namespace
+
+std::string Problem::text() const {
+  std::string s = file;
+  if (place.line > 0) s += ":" + std::to_string(place.line) + ":" + std::to_string(place.column);
+  return s + ": " + message;
+}
+
+const char* YamlNode::kind_name() const {
+  switch (kind) {
+    case Kind::null:
+      return "nothing";
+    case Kind::scalar:
+      return "a single value";
+    case Kind::list:
+      return "a list";
+    case Kind::map:
+      return "a map";
+  }
+  return "";
+}
+
+YamlNode read_yaml(std::string_view text, const std::string& file, std::vector<Problem>& problems) {
+  try {
+    return parse(text, file, problems);
+  } catch (const Stop& stop) {
+    problems.push_back({file, stop.place, stop.message});
+  } catch (const YAML::Exception& e) {
+    problems.push_back({file, place_of(e.mark), "not YAML: " + e.msg});
+  } catch (const std::exception& e) {  // Out of memory, or what yaml-cpp did not foresee.
+    problems.push_back({file, {}, std::string("not readable: ") + e.what()});
+  }
+  return {};
+}
+
+Result<std::string> read_small_file(const std::string& path) {
+  const auto failed = [](int code) {
+    const auto* mend = code == ENOENT   ? "; is the path right?"
+                       : code == EACCES ? "; this user may not read it"
+                                        : "";
+    return Error{code == ENOENT ? Code::not_found : Code::unavailable,
+                 std::string("cannot be read: ") + std::strerror(code) + mend};
+  };
+  // Not blocking, so that a pipe in the place of a file cannot hold up a reload.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return failed(errno);
+  struct stat info{};
+  std::string text;
+  int code = 0;
+  const bool regular = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  char block[16 * 1024];
+  while (regular && text.size() <= kYamlBytesMax) {
+    const auto n = ::read(fd, block, sizeof block);
+    if (n < 0) code = errno;
+    if (n <= 0) break;
+    text.append(block, static_cast<std::size_t>(n));
+  }
+  ::close(fd);
+  if (S_ISDIR(info.st_mode)) return Error{Code::invalid_argument, "is a directory; name a file in it"};
+  if (!regular) return Error{Code::invalid_argument, "is no regular file"};
+  if (code != 0) return failed(code);
+  return text;
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string_view>& known) {
+  if (word.size() > 64) return {};
+  std::string_view best;
+  std::size_t best_distance = word.size() < 4 ? 2 : std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const auto candidate : known) {
+    std::vector<std::size_t> row(candidate.size() + 1);  // Levenshtein, one row at a time.
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+    for (std::size_t i = 0; i < word.size(); ++i) {
+      std::size_t corner = row[0];
+      row[0] = i + 1;
+      for (std::size_t j = 1; j < row.size(); ++j) {
+        const std::size_t change = corner + (word[i] == candidate[j - 1] ? 0 : 1);
+        corner = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+      }
+    }
+    if (row.back() < best_distance) {
+      best_distance = row.back();
+      best = candidate;
+    }
+  }
+  return best.empty() ? std::string() : " (did you mean \"" + std::string(best) + "\"?)";
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,206 @@
+#include "server/config.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "core/text.h"
+
+namespace sluice::server {
+
+namespace {
+
+using std::chrono::hours;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr std::array kSettings = {
+    Setting{"resp", "ADDR",
+            "Where the RESP door listens: host:port, unix:/path, or none. Port 0 takes a free one.",
+            &Config::resp},
+    Setting{"http", "ADDR", "Where the HTTP door listens.", &Config::http},
+    Setting{"limits", "FILE",
+            "Named limits, in YAML (see sluice check). Read again when the file changes and on SIGHUP.",
+            &Config::limits},
+    Setting{"store", "URL", "Where the buckets live: local, in this process.", &Config::store},
+    Setting{"threads", "N", "Event loops, each on its own thread. 0: one for each processor.",
+            &Config::threads, 0, 1024},
+    Setting{"max-keys", "N", "Buckets of the local store that can be away from full at one time.",
+            &Config::max_keys, 1, std::int64_t{1} << 40},
+    Setting{"password", "TEXT",
+            "What RESP clients must give by AUTH or HELLO. Better set in the environment or the file "
+            "than by a flag, which other users of the machine can see.",
+            &Config::password},
+    Setting{"max-connections", "N", "Connections of all doors together; more are told so and closed.",
+            &Config::max_connections, 1, 10'000'000},
+    Setting{"resp-idle", "DURATION", "A RESP connection without a request for so long is closed. 0: never.",
+            &Config::resp_idle},
+    Setting{"http-idle", "DURATION", "An HTTP connection without a request for so long is closed. 0: never.",
+            &Config::http_idle},
+    Setting{"request-time", "DURATION",
+            "From the first byte of a request to its last; then its connection is closed. 0: "
+            "any time.",
+            &Config::request_time},
+    Setting{"output-time", "DURATION",
+            "A peer that takes none of its waiting replies for so long is cut off. 0: never.",
+            &Config::output_time},
+    Setting{"output-max", "BYTES",
+            "Replies a connection has not taken, above which no more requests are read from it.",
+            &Config::output_max, 1024, std::int64_t{1} << 40},
+    Setting{"drain-time", "DURATION", "After SIGTERM or SIGINT: the longest wait for connections to finish.",
+            &Config::drain_time},
+    Setting{"log-level", "LEVEL", "debug, info, warning, error or off. The log goes to standard error.",
+            &Config::log_level},
+};
+
+constexpr std::array<std::pair<std::string_view, Level>, 5> kLevels = {{{"debug", Level::debug},
+                                                                        {"info", Level::info},
+                                                                        {"warning", Level::warning},
+                                                                        {"error", Level::error},
+                                                                        {"off", Level::off}}};
+
+constexpr std::array<std::pair<std::string_view, Duration>, 9> kDurations = {{{"h", hours(1)},
+                                                                              {"min", minutes(1)},
+                                                                              {"m", minutes(1)},
+                                                                              {"s", seconds(1)},
+                                                                              {"ms", milliseconds(1)},
+                                                                              {"us", microseconds(1)},
+                                                                              {"ns", Duration(1)},
+                                                                              {"d", hours(24)},
+                                                                              {"w", hours(7 * 24)}}};
+
+Error bad(std::string_view text, std::string_view want) {
+  return {Code::invalid_argument, "\"" + std::string(text) + "\" is not right: " + std::string(want)};
+}
+
+struct Set {
+  const Setting& setting;
+  Config& config;
+  std::string_view text;
+
+  template <class T>
+  Status take(T Config::* member, Result<T> value) const {
+    if (!value) return value.error();
+    config.*member = std::move(*value);
+    return Done{};
+  }
+  Status operator()(net::Address Config::* m) const { return take(m, net::Address::parse(text)); }
+  Status operator()(std::string Config::* m) const {
+    config.*m = text;
+    return Done{};
+  }
+  Status operator()(Duration Config::* m) const { return take(m, parse_duration(text)); }
+  Status operator()(Bytes Config::* m) const {
+    auto value = parse_bytes(text);
+    if (value && (value->count < setting.min || value->count > setting.max))
+      return bad(text, "at least " + std::to_string(setting.min) + " bytes");
+    return take(m, std::move(value));
+  }
+  Status operator()(std::int64_t Config::* m) const {
+    Scanner scan(text);
+    const auto value = scan.whole_number();
+    if (!value || !scan.at_end() || *value < setting.min || *value > setting.max)
+      return bad(text,
+                 "a whole number from " + std::to_string(setting.min) + " to " + std::to_string(setting.max));
+    config.*m = *value;
+    return Done{};
+  }
+  Status operator()(Level Config::* m) const {
+    for (const auto& [name, level] : kLevels)
+      if (text == name) {
+        config.*m = level;
+        return Done{};
+      }
+    return bad(text, "debug, info, warning, error or off");
+  }
+};
+
+struct Get {
+  const Config& config;
+  std::string operator()(net::Address Config::* m) const { return (config.*m).text(); }
+  std::string operator()(std::string Config::* m) const { return config.*m; }
+  std::string operator()(std::int64_t Config::* m) const { return std::to_string(config.*m); }
+  std::string operator()(Duration Config::* m) const { return duration_text(config.*m); }
+  std::string operator()(Bytes Config::* m) const { return std::to_string((config.*m).count); }
+  std::string operator()(Level Config::* m) const {
+    return std::string(kLevels[static_cast<std::size_t>(config.*m)].first);
+  }
+};
+
+}  // namespace
+
+Result<Duration> parse_duration(std::string_view text) {
+  Scanner scan(text);
+  const auto n = scan.whole_number();
+  const auto unit = scan.word();
+  std::int64_t ns = 0;
+  for (const auto& [name, length] : kDurations)
+    if (n && unit == name && scan.at_end() && !__builtin_mul_overflow(*n, length.count(), &ns))
+      return Duration(ns);
+  if (n == 0 && unit.empty() && scan.at_end()) return Duration(0);
+  return bad(text, "a time such as 30s, 500ms, 5min or 1h");
+}
+
+std::string duration_text(Duration d) {
+  if (d == Duration{0}) return "0";
+  for (const auto& [name, length] : kDurations)
+    if (d % length == Duration{0}) return std::to_string(d / length) + std::string(name);
+  return "";
+}
+
+Result<Bytes> parse_bytes(std::string_view text) {
+  constexpr std::pair<std::string_view, std::int64_t> units[] = {
+      {"", 1},      {"k", 1'000},    {"K", 1'000},    {"M", 1'000'000}, {"G", 1'000'000'000},
+      {"Ki", 1024}, {"Mi", 1 << 20}, {"Gi", 1 << 30},
+  };
+  Scanner scan(text);
+  const auto n = scan.whole_number();
+  auto unit = scan.word();
+  if (unit.ends_with('B')) unit.remove_suffix(1);
+  std::int64_t bytes = 0;
+  for (const auto& [name, size] : units)
+    if (n && unit == name && scan.at_end() && !__builtin_mul_overflow(*n, size, &bytes)) return Bytes{bytes};
+  return bad(text, "a size such as 4096, 64KiB or 1MB");
+}
+
+std::string Setting::key() const {
+  std::string text(name);
+  std::replace(text.begin(), text.end(), '-', '_');
+  return text;
+}
+
+std::string Setting::variable() const {
+  std::string text = "SLUICE_" + key();
+  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+
+Status Setting::set(Config& config, std::string_view text) const {
+  return std::visit(Set{*this, config, text}, member);
+}
+
+std::string Setting::get(const Config& config) const { return std::visit(Get{config}, member); }
+
+std::span<const Setting> settings() { return kSettings; }
+
+const Setting* find_setting(std::string_view name) {
+  const auto it =
+      std::find_if(kSettings.begin(), kSettings.end(), [&](const Setting& s) { return s.name == name; });
+  return it == kSettings.end() ? nullptr : &*it;
+}
+
+std::string settings_markdown() {
+  std::string text =
+      "| flag | key in sluice.yaml | environment | default | meaning |\n| --- | --- | --- | --- | --- |\n";
+  for (const Setting& s : kSettings) {
+    const auto fallback = s.get({});
+    text += "| `--" + std::string(s.name) + " " + std::string(s.value) + "` | `" + s.key() + "` | `" +
+            s.variable() + "` | " + (fallback.empty() ? "" : "`" + fallback + "`") + " | " +
+            std::string(s.help) + " |\n";
+  }
+  return text;
+}
+
+}  // namespace sluice::server

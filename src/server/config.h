@@ -1,0 +1,92 @@
+// config.h: what `sluice serve` can be told, in one table: the help, the documents, the flags, the file's
+// keys and the environment are all made from it.
+//
+// Of the sources the flag wins, then the file (sluice.yaml), then the environment, then the default. A
+// setting named `max-connections` is the flag --max-connections, the key max_connections, and the variable
+// SLUICE_MAX_CONNECTIONS.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "net/address.h"
+#include "policy/yaml.h"
+#include "server/log.h"
+#include "sluice/result.h"
+#include "sluice/time.h"
+
+namespace sluice::server {
+
+struct Bytes {
+  std::int64_t count = 0;
+};
+
+struct Config {
+  net::Address resp{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 6380, .path = {}};
+  net::Address http{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 8080, .path = {}};
+  std::string limits;           ///< A file; empty: no named limits.
+  std::string store = "local";  ///< Only this one so far.
+  std::int64_t threads = 0;     ///< 0: one a processor.
+  std::int64_t max_keys = 10'000'000;
+  std::string password;  ///< Of the RESP door; empty: none is asked for.
+  std::int64_t max_connections = 10'000;
+  Duration resp_idle{0};
+  Duration http_idle = std::chrono::minutes(5);
+  Duration request_time = std::chrono::seconds(30);
+  Duration output_time = std::chrono::seconds(30);
+  Bytes output_max{1 << 20};
+  Duration drain_time = std::chrono::seconds(5);
+  Level log_level = Level::info;
+};
+
+struct Setting {
+  using Member = std::variant<net::Address Config::*, std::string Config::*, std::int64_t Config::*,
+                              Duration Config::*, Bytes Config::*, Level Config::*>;
+  std::string_view name;   ///< As the flag, without the dashes.
+  std::string_view value;  ///< What stands for the value in the help: ADDR, FILE, N, …
+  std::string_view help;
+  Member member;
+  std::int64_t min = 0;  ///< Of numbers.
+  std::int64_t max = INT64_MAX;
+
+  std::string key() const;       ///< In sluice.yaml.
+  std::string variable() const;  ///< In the environment.
+  /// Reads `text` into the config; the error says what would be right.
+  Status set(Config& config, std::string_view text) const;
+  std::string get(const Config& config) const;  ///< What set() reads back.
+};
+
+std::span<const Setting> settings();
+/// Null if there is none.
+const Setting* find_setting(std::string_view name);
+/// The table of docs/operations.md.
+std::string settings_markdown();
+
+struct Sources {
+  std::vector<std::pair<const Setting*, std::string>> flags;
+  std::string file;         ///< Given by --config; must be readable.
+  std::string file_if_any;  ///< Read if it is there and no other is given.
+  std::function<const char*(const char*)>
+      environment;  ///< As std::getenv; SLUICE_CONFIG names a file as well.
+};
+
+struct Loaded {
+  Config config;
+  std::string file;                   ///< The one that was read, if any.
+  std::vector<std::string> problems;  ///< All of them, ready for people. Then `config` must not be used.
+};
+Loaded load_config(const Sources& sources);
+
+/// "30s", "500ms", "5min", "1h", "0".
+Result<Duration> parse_duration(std::string_view text);
+std::string duration_text(Duration d);
+/// "1MB" (1,000,000), "64Ki" (65,536), "4096".
+Result<Bytes> parse_bytes(std::string_view text);
+
+}  // namespace sluice::server

@@ -1,0 +1,50 @@
+#include "server/doors.h"
+
+#include <vector>
+
+#ifdef SLUICE_DOOR_RESP
+#include <unistd.h>
+
+#include "door/resp/resp_session.h"
+#endif
+
+namespace sluice::server {
+
+namespace {
+
+#ifdef SLUICE_DOOR_RESP
+std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
+  door::RespOptions options;
+  options.password = parts.config.password;
+  options.client_ids = &parts.process.client_ids;
+  options.numbers = [&process = parts.process, &local = parts.local, &config = parts.config,
+                     port = parts.address.port] {
+    const auto net = process.net();
+    const auto table = local.stats();
+    return door::RespNumbers{.uptime_seconds = static_cast<std::uint64_t>((Clock::now() - process.started) /
+                                                                          std::chrono::seconds(1)),
+                             .process_id = static_cast<std::uint64_t>(::getpid()),
+                             .port = port,
+                             .connected_clients = net.open,
+                             .max_clients = static_cast<std::uint64_t>(config.max_connections),
+                             .connections_received = net.accepted,
+                             .keys = table.keys,
+                             .table_bytes = table.bytes,
+                             .evictions = table.evictions};
+  };
+  return std::make_unique<door::RespDoor>(parts.store, parts.limits, std::move(options));
+}
+#endif
+
+// A door is a row here.
+const std::vector<Door> kDoors = {
+#ifdef SLUICE_DOOR_RESP
+    {"resp", &Config::resp, &Config::resp_idle, make_resp},
+#endif
+};
+
+}  // namespace
+
+std::span<const Door> doors() { return kDoors; }
+
+}  // namespace sluice::server

@@ -1,0 +1,55 @@
+// doors.h: the doors, one row each. A door is a SessionFactory (net/session.h) a loop.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "net/limits.h"
+#include "net/session.h"
+#include "policy/current.h"
+#include "server/config.h"
+#include "store/local/local_store.h"
+
+namespace sluice::server {
+
+/// Sums over all listeners of the process.
+struct NetTotals {
+  std::uint64_t open = 0, accepted = 0, refused = 0, accept_errors = 0;
+  std::uint64_t closed_idle = 0, closed_partial = 0, closed_stall = 0;
+  std::uint64_t bytes_in = 0, bytes_out = 0;
+};
+
+/// What doors may tell of the process. Any thread; relaxed, for people and probes.
+struct Process {
+  std::atomic<bool> ready{false};            ///< From `sluice: ready` until the drain begins.
+  std::atomic<std::uint64_t> reloads{0};     ///< Sets of limits taken over since the start.
+  std::atomic<std::uint64_t> rejected{0};    ///< Files of limits refused since the start: "config_rejected".
+  std::atomic<std::uint64_t> client_ids{0};  ///< Where the RESP doors' CLIENT ID comes from.
+  Time started;
+  std::function<NetTotals()> net;  ///< Set before the first door is made.
+};
+
+/// What a door is made of. All of it outlives the door.
+struct DoorParts {
+  const Config& config;
+  store::Store& store;
+  const store::LocalStore& local;  ///< The same store, for its statistics.
+  const policy::Current& limits;
+  Process& process;
+  net::Address address;
+};
+
+struct Door {
+  std::string_view name;  ///< In the start-up line.
+  net::Address Config::* address;
+  Duration Config::* idle;
+  /// One factory for each loop; called once a loop and address, on the main thread, before the loops run.
+  std::unique_ptr<net::SessionFactory> (*make)(const DoorParts& parts);
+};
+
+std::span<const Door> doors();
+
+}  // namespace sluice::server

@@ -1,0 +1,262 @@
+#include "server/server.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <deque>
+#include <optional>
+#include <thread>
+
+#include "net/listener.h"
+#include "net/socket.h"
+#include "policy/limits_yaml.h"
+#include "server/log.h"
+#include "server/reload.h"
+
+namespace sluice::server {
+
+namespace {
+
+constexpr Duration kUpkeepEvery = std::chrono::milliseconds(100);
+constexpr Duration kDrainCheck = std::chrono::milliseconds(10);
+constexpr std::size_t kFilesBeyondConnections = 64;  // Listeners, epoll, snapshots, the log.
+
+/// What the store wants done besides deciding. An empty function has nothing to do.
+struct Upkeep {
+  std::function<void(Time)> sweep;  ///< Every 100 ms, on the first loop.
+  std::function<Status()> restore;  ///< At start, before listening.
+  std::function<Status()> save;     ///< When every loop has ended.
+};
+
+Upkeep upkeep_of(store::LocalStore&, const Config&) { return {}; }
+
+Status check_store(const Config& config) {
+  if (config.store == "local") return Done{};
+  return Error{
+      Code::invalid_argument,
+      "store \"" + config.store + "\" is not known; this version has local, the memory of this process"};
+}
+
+}  // namespace
+
+struct Server::Impl {
+  explicit Impl(const Config& c)
+      : config(c), store({.max_keys = static_cast<std::size_t>(c.max_keys)}), admission(c.max_connections) {}
+
+  struct Seat {  // A loop and what it serves. The order matters: listeners go before doors, doors before the
+                 // loop.
+    net::Loop loop;
+    std::vector<std::unique_ptr<net::SessionFactory>> doors;
+    std::vector<std::unique_ptr<net::Listener>> listeners;
+    std::thread thread;
+    bool ended_in_time = true;
+    bool ended = false;  // Its part of the drain; its thread's own.
+  };
+  struct Opened {
+    const Door* door;
+    net::Bound bound;
+  };
+
+  Status read_limits();
+  Status listen(std::span<const Door> rows);
+  void add_listeners(Opened& opened);
+  void on_signal(int signal);
+  void drain_seat(Seat& seat, Time until);
+  NetTotals totals() const;
+
+  const Config config;
+  Process process;
+  store::LocalStore store;
+  Upkeep upkeep;
+  policy::Current limits{std::make_shared<const policy::LimitSet>()};
+  net::Admission admission;
+  std::deque<Opened> opened;
+  std::deque<Seat> seats;
+  std::optional<Reload> reload;
+  bool draining = false;                // The first loop's.
+  std::atomic<std::size_t> serving{0};  // Seats whose connections have not all ended.
+};
+
+Status Server::Impl::read_limits() {
+  if (config.limits.empty()) return Done{};
+  auto text = policy::read_small_file(config.limits);
+  if (!text) return Error{text.error().code, config.limits + ": " + text.error().message};
+  auto reading = policy::read_limits(*text, config.limits);
+  if (!reading) return Error{Code::invalid_argument, reading.problems_text()};
+  limits.replace(std::make_shared<const policy::LimitSet>(std::move(reading.limits)));
+  reload.emplace(config.limits, std::move(*text), limits, process);
+  return Done{};
+}
+
+Status Server::Impl::listen(std::span<const Door> rows) {
+  for (const Door& door : rows) {
+    const net::Address& address = config.*door.address;
+    if (address.kind == net::Address::Kind::none) continue;
+    auto bound = net::bind_all(address, seats.size());
+    if (!bound) return bound.error();
+    opened.push_back({&door, std::move(*bound)});
+  }
+  if (opened.empty())
+    return Error{Code::invalid_argument, "no address to listen on; give one, as in --resp 127.0.0.1:6380"};
+  for (Opened& o : opened) add_listeners(o);
+  return Done{};
+}
+
+void Server::Impl::add_listeners(Opened& o) {
+  const Door& door = *o.door;
+  net::Listener::Options options;
+  options.tcp = o.bound.address.kind == net::Address::Kind::tcp;
+  options.limits = {.idle = config.*door.idle,
+                    .partial = config.request_time,
+                    .stall = config.output_time,
+                    .output_max = static_cast<std::size_t>(config.output_max.count)};
+  options.trouble = [](std::string_view message) { log(Level::error, message); };
+  for (std::size_t i = 0; i < seats.size(); ++i) {
+    Seat& seat = seats[i];
+    seat.doors.push_back(door.make({config, store, store, limits, process, o.bound.address}));
+    seat.listeners.push_back(std::make_unique<net::Listener>(seat.loop, std::move(o.bound.sockets[i]),
+                                                             *seat.doors.back(), admission, options));
+  }
+}
+
+NetTotals Server::Impl::totals() const {
+  NetTotals t;
+  const auto get = [](const net::NetStats::Counter& c) { return c.load(std::memory_order_relaxed); };
+  for (const Seat& seat : seats)
+    for (const auto& listener : seat.listeners) {
+      const auto& s = listener->stats();
+      t.open += get(s.open);
+      t.accepted += get(s.accepted);
+      t.refused += get(s.refused);
+      t.accept_errors += get(s.accept_errors);
+      t.closed_idle += get(s.closed_idle);
+      t.closed_partial += get(s.closed_partial);
+      t.closed_stall += get(s.closed_stall);
+      t.bytes_in += get(s.bytes_in);
+      t.bytes_out += get(s.bytes_out);
+    }
+  return t;
+}
+
+Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<const Door> rows) {
+  set_log_level(config.log_level);
+  if (auto status = check_store(config); !status) return status.error();
+  auto impl = std::make_unique<Impl>(config);
+  impl->process.started = Clock::now();
+  impl->process.net = [i = impl.get()] { return i->totals(); };
+  const auto files = net::raise_open_files();
+  if (files < static_cast<std::size_t>(config.max_connections) + kFilesBeyondConnections)
+    log(Level::warning, "only " + std::to_string(files) +
+                            " open files are allowed, too few for max_connections " +
+                            std::to_string(config.max_connections) + "; raise ulimit -n or lower it");
+  if (auto status = impl->read_limits(); !status) return status.error();
+  impl->upkeep = upkeep_of(impl->store, config);
+  if (impl->upkeep.restore)
+    if (auto status = impl->upkeep.restore(); !status) return status.error();
+  const auto processors = std::max(1u, std::thread::hardware_concurrency());
+  impl->seats.resize(config.threads > 0 ? static_cast<std::size_t>(config.threads) : processors);
+  if (auto status = impl->listen(rows); !status) return status.error();
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+std::vector<net::Address> Server::addresses() const {
+  std::vector<net::Address> all;
+  for (const auto& o : impl_->opened) all.push_back(o.bound.address);
+  return all;
+}
+
+std::vector<std::string> Server::start_lines() const {
+  std::vector<std::string> lines;
+  for (const auto& o : impl_->opened)
+    lines.push_back("sluice: " + std::string(o.door->name) + " listening on " + o.bound.address.text());
+  lines.emplace_back("sluice: ready");
+  return lines;
+}
+
+const Process& Server::process() const { return impl_->process; }
+
+void Server::Impl::on_signal(int signal) {
+  if (signal == SIGHUP) {
+    if (reload)
+      reload->now();
+    else
+      log(Level::info, "SIGHUP: there is no file of limits to read again");
+    return;
+  }
+  if (!draining) return;
+  ::_exit(128 + signal);  // Asked twice: now.
+}
+
+bool Server::run(bool signals, const std::function<void()>& started) {
+  Impl& i = *impl_;
+  net::Loop& first = i.seats[0].loop;
+  if (signals) {
+    first.on_signal({SIGTERM, SIGINT, SIGHUP}, [this, &i](int signal) {
+      i.on_signal(signal);
+      if (signal != SIGHUP) drain();
+    });
+  }
+  if (i.reload) i.reload->watch(first);
+  if (i.upkeep.sweep) first.every(kUpkeepEvery, [&i] { i.upkeep.sweep(Clock::now()); });
+  for (std::size_t k = 1; k < i.seats.size(); ++k) {
+    i.seats[k].thread = std::thread([&loop = i.seats[k].loop] { loop.run(); });
+    ::pthread_setname_np(i.seats[k].thread.native_handle(), ("sluice-" + std::to_string(k)).c_str());
+  }
+  i.process.ready.store(true, std::memory_order_relaxed);
+  if (started) started();
+  first.run();
+  bool in_time = i.seats[0].ended_in_time;
+  for (std::size_t k = 1; k < i.seats.size(); ++k) {
+    i.seats[k].thread.join();
+    in_time &= i.seats[k].ended_in_time;
+  }
+  if (i.upkeep.save)
+    if (auto status = i.upkeep.save(); !status) log(Level::error, status.error().message);
+  return in_time;
+}
+
+void Server::Impl::drain_seat(Seat& seat, Time until) {
+  for (auto& listener : seat.listeners) listener->drain();
+  seat.loop.every(kDrainCheck, [this, &seat, until] {
+    if (!seat.ended) {
+      std::size_t open = 0;
+      for (const auto& listener : seat.listeners) open += listener->connections();
+      if (open > 0 && Clock::now() < until) return;
+      seat.ended = true;
+      seat.ended_in_time = open == 0;
+      if (open > 0)
+        log(Level::warning, std::to_string(open) + " connections did not end in time and are cut");
+      --serving;
+    }
+    // The first loop hears signals: it stays until all have ended, or a second one would go unheard.
+    if (&seat != &seats.front() || serving == 0) seat.loop.stop();
+  });
+}
+
+void Server::drain() {
+  Impl& i = *impl_;
+  i.process.ready.store(false, std::memory_order_relaxed);
+  i.seats[0].loop.post([&i] {
+    if (i.draining) return;
+    i.draining = true;
+    const auto open = i.totals().open;
+    log(Level::info, "draining: " + std::to_string(open) + " connections, " +
+                         duration_text(i.config.drain_time) + " at most");
+    const Time until = Clock::now() + i.config.drain_time;
+    i.serving = i.seats.size();
+    for (auto& seat : i.seats) seat.loop.post([&i, &seat, until] { i.drain_seat(seat, until); });
+  });
+}
+
+void Server::reload() {
+  impl_->seats[0].loop.post([&i = *impl_] {
+    if (i.reload) i.reload->now();
+  });
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,247 @@
+// The composition with the line door of the tests: real sockets, real files, real threads.
+#include "server/server.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "net/line_door.h"
+#include "net/socket.h"
+#include "server/reload.h"
+
+namespace sluice::server {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// A line door that also tells the quota in force of the limit "a".
+class LimitSession final : public net::Session {
+ public:
+  explicit LimitSession(const policy::Current& limits) : view_(limits) {}
+  std::size_t feed(std::string_view in, Time, std::string& out) override {
+    std::size_t used = 0;
+    for (std::size_t end; (end = in.find('\n', used)) != std::string_view::npos; used = end + 1) {
+      const auto* limit = view_.get()->find("a");
+      out += (limit != nullptr ? limit->quotas[0].text() : "none") + "\n";
+    }
+    return used;
+  }
+  State state() const override { return closing_ ? State::closing : State::reading; }
+  void drain(std::string& out) override { out += "draining\n", closing_ = true; }
+  void expire(net::Expiry, std::string&) override { closing_ = true; }
+
+ private:
+  policy::View view_;
+  bool closing_ = false;
+};
+
+class LimitFactory final : public net::SessionFactory {
+ public:
+  explicit LimitFactory(const policy::Current& limits) : limits_(limits) {}
+  std::unique_ptr<net::Session> session(net::Host&, std::string_view) override {
+    return std::make_unique<LimitSession>(limits_);
+  }
+
+ private:
+  const policy::Current& limits_;
+};
+
+const Door kRows[] = {
+    {"resp", &Config::resp, &Config::resp_idle,
+     [](const DoorParts& p) -> std::unique_ptr<net::SessionFactory> {
+       return std::make_unique<LimitFactory>(p.limits);
+     }},
+    {"http", &Config::http, &Config::http_idle,
+     [](const DoorParts& p) -> std::unique_ptr<net::SessionFactory> {
+       return std::make_unique<LimitFactory>(p.limits);
+     }},
+};
+
+class Peer {
+ public:
+  explicit Peer(const net::Address& address) {
+    if (auto fd = net::connect_to(address, seconds(20))) fd_ = std::move(*fd);
+  }
+  bool connected() const { return bool(fd_); }
+  std::string ask() {
+    (void)!::send(fd_.get(), "\n", 1, MSG_NOSIGNAL);
+    return hear();
+  }
+  std::string hear() {
+    std::string line;
+    for (char c; ::recv(fd_.get(), &c, 1, 0) == 1 && c != '\n';) line += c;
+    return line;
+  }
+
+ private:
+  net::Fd fd_;
+};
+
+class ServerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = ::testing::TempDir() + "sluice-server-" + std::to_string(::getpid());
+    std::filesystem::create_directories(folder_);
+    config_.resp = *net::Address::parse("127.0.0.1:0");
+    config_.http = *net::Address::parse("unix:" + folder_ + "/http");
+    config_.threads = 2;
+    config_.log_level = Level::off;
+  }
+  void TearDown() override {
+    stop();
+    std::filesystem::remove_all(folder_);
+  }
+  void start() {
+    auto server = Server::start(config_, kRows);
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = std::move(*server);
+    thread_ = std::thread([this] { in_time_ = server_->run(false); });
+  }
+  void stop() {
+    if (!thread_.joinable()) return;
+    server_->drain();
+    thread_.join();
+    server_.reset();
+  }
+  void write(const std::string& text) {
+    std::ofstream(folder_ + "/next") << text;
+    std::filesystem::rename(folder_ + "/next", folder_ + "/limits.yaml");
+  }
+  void use_limits(const std::string& text) {
+    write(text);
+    config_.limits = folder_ + "/limits.yaml";
+  }
+  template <class F>
+  void eventually(F&& what) {
+    for (int i = 0; i < 20'000 && !what(); ++i) std::this_thread::sleep_for(milliseconds(1));
+    EXPECT_TRUE(what());
+  }
+  Peer resp() { return Peer(server_->addresses()[0]); }
+
+  std::string folder_;
+  Config config_;
+  std::unique_ptr<Server> server_;
+  std::thread thread_;
+  bool in_time_ = false;
+};
+
+TEST_F(ServerTest, SaysWhereItListensAndServesThere) {
+  start();
+  const auto lines = server_->start_lines();
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0], "sluice: resp listening on 127.0.0.1:" + std::to_string(server_->addresses()[0].port));
+  EXPECT_NE(server_->addresses()[0].port, 0);
+  EXPECT_EQ(lines[1], "sluice: http listening on unix:" + folder_ + "/http");
+  EXPECT_EQ(lines[2], "sluice: ready");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(resp().ask(), "none");  // Spread over both loops.
+  EXPECT_EQ(Peer(server_->addresses()[1]).ask(), "none");
+  EXPECT_TRUE(server_->process().ready);
+  stop();
+  EXPECT_TRUE(in_time_);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/http"));
+}
+
+TEST_F(ServerTest, ReloadsOnChangeAndKeepsTheOldWhenTheNewIsBad) {
+  use_limits("limits: {a: {quota: 1/s}}");
+  start();
+  auto peer = resp();
+  EXPECT_EQ(peer.ask(), "1/s");
+  write("limits: {a: {quota: 2/s}}");  // Renamed over.
+  eventually([&] { return peer.ask() == "2/s"; });
+  std::ofstream(folder_ + "/limits.yaml") << "limits: {a: {quota: 3/s}}";  // Written in place.
+  eventually([&] { return peer.ask() == "3/s"; });
+  write("limits: {a: {qouta: 4/s}}");
+  eventually([&] { return server_->process().rejected == 1; });
+  EXPECT_EQ(peer.ask(), "3/s");
+  std::filesystem::remove(folder_ + "/limits.yaml");
+  eventually([&] { return server_->process().rejected == 2; });
+  EXPECT_EQ(peer.ask(), "3/s");
+  write("limits: {a: {quota: 5/s}}");
+  eventually([&] { return peer.ask() == "5/s"; });
+  EXPECT_EQ(server_->process().reloads, 3u);
+}
+
+TEST_F(ServerTest, AWriterThatHasNotClosedIsWaitedFor) {
+  use_limits("limits: {a: {quota: 1/s}}");
+  start();
+  auto peer = resp();
+  std::ofstream slow(folder_ + "/limits.yaml");
+  slow << "limits:\n  b: {quota: 1/s}\n" << std::flush;  // Valid as it stands, but not what is meant.
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(peer.ask(), "1/s");
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  slow << "  a: {quota: 2/s}\n";
+  slow.close();
+  eventually([&] { return peer.ask() == "2/s"; });
+}
+
+TEST_F(ServerTest, ReloadOnDemandTakesTheFileEvenIfItIsTheSame) {
+  use_limits("limits: {a: {quota: 1/s}}");
+  start();
+  server_->reload();
+  eventually([&] { return server_->process().reloads == 1; });
+}
+
+TEST_F(ServerTest, ManyReloadsUnderLoadAnswerOldOrNew) {
+  use_limits("limits: {a: {quota: 1/s}}");
+  start();
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (int i = 0; i < 200; ++i)
+      write(i % 2 == 0 ? "limits: {a: {quota: 2/s}}" : "limits: {a: {quota: 1/s}}");
+    done = true;
+  });
+  auto peer = resp();
+  while (!done) {
+    const auto said = peer.ask();
+    ASSERT_TRUE(said == "1/s" || said == "2/s") << said;
+  }
+  writer.join();
+}
+
+TEST_F(ServerTest, DrainTellsThePeersAndRefusesNewOnes) {
+  start();
+  std::vector<Peer> peers;
+  for (int i = 0; i < 50; ++i) peers.push_back(resp());
+  for (auto& p : peers) EXPECT_EQ(p.ask(), "none");
+  const auto address = server_->addresses()[0];
+  server_->drain();
+  for (auto& p : peers) EXPECT_EQ(p.hear(), "draining");
+  EXPECT_FALSE(server_->process().ready);
+  peers.clear();
+  thread_.join();
+  EXPECT_TRUE(in_time_);
+  EXPECT_FALSE(Peer(address).connected());
+}
+
+TEST_F(ServerTest, WhatCannotStartSaysWhy) {
+  const auto fails = [&](std::string_view words) {
+    auto server = Server::start(config_, kRows);
+    ASSERT_FALSE(server);
+    EXPECT_NE(server.error().message.find(words), std::string::npos) << server.error().message;
+  };
+  auto good = config_;
+  config_.store = "redis://h";
+  fails("store \"redis://h\" is not known; this version has local");
+  config_ = good;
+  config_.limits = folder_ + "/missing.yaml";
+  fails("missing.yaml: cannot be read");
+  config_.limits = folder_ + "/limits.yaml";
+  write("limits: {a: {quota: x}}");
+  fails("limits.yaml:1:21: quota 'x'");
+  config_ = good;
+  config_.resp = config_.http = {};
+  fails("no address to listen on");
+  config_ = good;
+  start();
+  config_.resp = server_->addresses()[0];
+  fails("another process listens there");
+}
+
+}  // namespace
+}  // namespace sluice::server
