@@ -44,8 +44,8 @@ bool parse_status_and_bytes(const char* p, const char* end, std::int64_t& bytes)
   if (!is_digit(*p)) return false;
   std::int64_t value = 0;
   for (; p != end && is_digit(*p); ++p) {
-    if (value > (std::numeric_limits<std::int64_t>::max() - 9) / 10) return false;
-    value = value * 10 + (*p - '0');
+    if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *p - '0', &value))
+      return false;
   }
   bytes = value;
   return p == end || *p == ' ';

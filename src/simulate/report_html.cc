@@ -19,10 +19,10 @@ std::string coordinate(double v) {
 }
 std::string count(std::uint64_t n) { return with_commas(static_cast<Int128>(n)); }
 
-/// 1, 2 or 5 times a power of ten, at least n.
+/// A round number, at least n and little above it.
 std::uint64_t round_up(std::uint64_t n) {
   for (std::uint64_t power = 1;; power *= 10)
-    for (const std::uint64_t m : {1, 2, 5})
+    for (const std::uint64_t m : {1, 2, 3, 4, 5, 6, 8})
       if (m * power >= n || power > 1'000'000'000'000'000) return m * power;
 }
 

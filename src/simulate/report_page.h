@@ -22,7 +22,7 @@ h1{font-size:1.5rem;line-height:1.25;margin:.25rem 0 .5rem}h2{font-size:1.125rem
 h2.trial{margin-top:.75rem}q{quotes:none}header p,section>p{color:var(--quiet);margin:.25rem 0;overflow-wrap:anywhere}
 .columns{display:grid;gap:.5rem 2rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr))}
 .columns>*{min-width:0}
-.cards{display:grid;gap:.6rem;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));margin:0}
+.cards{display:grid;gap:.6rem;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));margin:0}
 .card{background:var(--panel);border-radius:8px;padding:.6rem .8rem}.card.wide{grid-column:span 2}
 dt{color:var(--quiet);font-size:.85rem;line-height:1.3}dd{margin:0;font-size:1.4rem;font-variant-numeric:tabular-nums}
 dd small{display:block;font-size:.85rem;color:var(--quiet)}.bad dd{color:var(--red)}
