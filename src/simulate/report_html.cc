@@ -22,7 +22,7 @@ std::string count(std::uint64_t n) { return with_commas(static_cast<Int128>(n));
 /// A round number, at least n and little above it.
 std::uint64_t round_up(std::uint64_t n) {
   for (std::uint64_t power = 1;; power *= 10)
-    for (const std::uint64_t m : {1, 2, 3, 4, 5, 6, 8})
+    for (const std::uint64_t m : {1U, 2U, 3U, 4U, 5U, 6U, 8U})
       if (m * power >= n || power > 1'000'000'000'000'000) return m * power;
 }
 

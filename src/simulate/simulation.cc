@@ -56,7 +56,7 @@ std::uint64_t Simulation::refusals(std::uint32_t index) const {
 Status Simulation::make_room() {
   const auto too_many = [&](const char* why) {
     return Error{Code::resource_exhausted, "more than " + std::to_string(options_.max_keys) + " keys " + why +
-                                               "; allow more with --max-keys (about 150 bytes each)"};
+                                               "; allow more with --max-keys (about 170 bytes each)"};
   };
   if (!options_.may_forget) return too_many("in the log, and the search for a quota has to hold them all");
   std::vector<std::uint32_t> full;
@@ -69,7 +69,8 @@ Status Simulation::make_room() {
   }
   if (full.size() < options_.max_keys / 16 + 1)
     return too_many("have buckets that are not full at one time, so none can be forgotten");
-  std::stable_sort(full.begin(), full.end(), [&](auto a, auto b) { return refusals(a) < refusals(b); });
+  std::sort(full.begin(), full.end(),
+            [&](auto a, auto b) { return std::pair(refusals(a), a) < std::pair(refusals(b), b); });
   const std::size_t goal = options_.max_keys / 4 * 3;
   std::vector<bool> keep(table_.size(), true);
   std::size_t left = table_.size();

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,8 @@ from fractions import Fraction
 from pathlib import Path
 
 SLUICE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/release/sluice"
-LOG = Path(__file__).resolve().parents[2] / "examples" / "nasa_aug95_part.log"
+ROOT = Path(__file__).resolve().parents[2]
+LOG = ROOT / "examples" / "nasa_aug95_part.log"
 LINE = re.compile(r'^(\S+) \S+ (.+?) \[([^\]]+)\] "(.*)" (\d{3}) (\d+|-)')
 PERIODS = {"s": 1, "min": 60, "h": 3600, "day": 86400}
 
@@ -182,6 +184,12 @@ class Inputs(unittest.TestCase):
         self.assertTrue(report["input"]["first_damaged"].endswith("/log:101"))
         self.assertEqual(report["trials"], [dict(self.expected[0], allowed=self.expected[0]["allowed"] + 1)])
 
+    def test_a_leap_ahead_is_warned_of(self):
+        lines = list(self.lines)
+        lines.insert(50, b'h - - [01/Aug/2095:00:00:01 -0400] "GET / HTTP/1.0" 200 1\n')
+        log = self.write("leap.log", b"".join(lines))
+        self.assertIn(f"at {log}:51: if that line's date is wrong remove it", sluice(log, *self.quota)[2])
+
     def test_zones_are_taken_into_account(self):
         shifted = LOG.read_bytes().replace(b"01/Aug/1995:00", b"01/Aug/1995:04").replace(b"01/Aug/1995:01", b"01/Aug/1995:05")
         report = simulate(self.write("utc", shifted.replace(b"-0400", b"+0000")), *self.quota)
@@ -284,6 +292,16 @@ class HtmlReport(unittest.TestCase):
                     log.write_text(lines)
                     page = self.page(log, "--quota", "2/h")
                     self.assertEqual(page.tags.count("script"), 1)
+
+
+class Documents(unittest.TestCase):
+    def test_every_sample_is_what_it_says(self):
+        text = (ROOT / "docs" / "simulate.md").read_text()
+        samples = re.findall(r"```console\n\$ sluice simulate (.*)\n([^`]*)```", text)
+        self.assertGreaterEqual(len(samples), 2)
+        for command, output in samples:
+            with self.subTest(command):
+                self.assertEqual(sluice(*shlex.split(command), cwd=ROOT)[1], output)
 
 
 class ManyKeys(unittest.TestCase):
