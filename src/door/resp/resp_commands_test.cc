@@ -167,14 +167,14 @@ TEST(NamedLimits, Resp2) {
           {500ms, "SLUICE.RESET login ann", R"([1 10 10 "0" "0" "5/min burst 10"])"},
           {500ms, "SLUICE.PEEK login bob", R"([1 10 10 "0" "0" "5/min burst 10"])"},
           // Two quotas: the one that decides is told.
-          {0ms, "SLUICE.TAKE api ann 3", R"([1 3 0 "0" "0.03" "100/s burst 3"])"},
-          {0ms, "SLUICE.TAKE api ann", R"([0 3 0 "0.01" "0.03" "100/s burst 3"])"},
-          {1s, "SLUICE.TAKE api ann", R"([1 4 0 "0" "13.4" "1000/h burst 4"])"},
+          {500ms, "SLUICE.TAKE api ann 3", R"([1 3 0 "0" "0.03" "100/s burst 3"])"},
+          {500ms, "SLUICE.TAKE api ann", R"([0 3 0 "0.01" "0.03" "100/s burst 3"])"},
+          {1500ms, "SLUICE.TAKE api ann", R"([1 4 0 "0" "13.4" "1000/h burst 4"])"},
           // Shadow: decided, and allowed all the same.
-          {0ms, "SLUICE.TAKE try ann", R"([1 1 0 "0" "1" "1/s"])"},
-          {0ms, "SLUICE.TAKE try ann", R"([1 1 0 "0" "1" "1/s"])"},
-          {0ms, "SLUICE.TAKE try ann 9", R"([1 1 0 "0" "1" "1/s"])"},
-          {0ms, "SLUICE.LIMITS",
+          {1500ms, "SLUICE.TAKE try ann", R"([1 1 0 "0" "1" "1/s"])"},
+          {1500ms, "SLUICE.TAKE try ann", R"([1 1 0 "0" "1" "1/s"])"},
+          {1500ms, "SLUICE.TAKE try ann 9", R"([1 1 0 "0" "1" "1/s"])"},
+          {1500ms, "SLUICE.LIMITS",
            R"([["login" ["5/min burst 10"] "requests" "enforce"] ["api" ["100/s burst 3" "1000/h burst 4"] )"
            R"("requests" "enforce"] ["try" ["1/s"] "requests" "shadow"]])"},
       });
