@@ -120,8 +120,9 @@ void Table::maintain(std::int64_t now_ns, std::size_t lines) {
 void Table::begin_growth() {
   Array* old = current_.load(std::memory_order_acquire);
   if (old->lines() >= max_lines_) return;
-  const std::size_t more = old->lines() < kDoublingUpTo ? old->lines() : old->lines() / 4;
-  arrays_.push_back(std::make_unique<Array>(std::min(old->lines() + more, max_lines_)));
+  const std::size_t next = old->lines() + (old->lines() < kDoublingUpTo ? old->lines() : old->lines() / 4);
+  // No last step so small that the array would be as crowded as before.
+  arrays_.push_back(std::make_unique<Array>(next + next / 4 > max_lines_ ? max_lines_ : next));
   frontier_.store(0, std::memory_order_release);
   draining_.store(old, std::memory_order_release);
   current_.store(arrays_.back().get(), std::memory_order_release);

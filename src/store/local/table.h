@@ -154,6 +154,10 @@ class Table {
            static_cast<std::uint64_t>(kLongestRest.count());
   }
 
+  /// While buckets are still to be moved into the array, room is kept for them: newcomers help to move instead, for
+  /// instance because the thread that was moving has lost its processor. At this load one block in 10^8 is full.
+  bool crowded(const Array& array) const { return used() * 10 > array.slots() * 7; }
+
   class Latches;
   bool claim(Array& array, const KeyHash& key, const Rate<std::int64_t>& rate, std::int64_t now_ns,
              bool may_share, Owned& owned);
@@ -218,6 +222,7 @@ Table::Owning Table::own(const KeyHash& key, const Rate<std::int64_t>& rate, std
     const Latches latches(s, key);
     if (!still(s) || find(s, key) != nullptr) continue;
     if (!may_come()) return Owning::forbidden;
+    if (s.old != nullptr && crowded(*s.newest)) return Owning::no_room;
     return claim(*s.newest, key, rate, now_ns, s.newest->lines() >= max_lines_, owned) ? Owning::done
                                                                                        : Owning::no_room;
   }
