@@ -1,168 +1,22 @@
 #!/usr/bin/env python3
-"""The program `sluice` as its users meet it: started, asked, reloaded, abused, drained. Usage: server_test.py SLUICE
-
-Every server listens on port 0 or on a unix socket in a folder of its own. Nothing is asserted about how long a thing
-takes; a reply that does not come within WAIT fails.
-"""
+"""The program `sluice` as its users meet it: started, asked, reloaded, abused, drained. Usage: server_test.py SLUICE"""
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 import unittest
 
-SLUICE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/release/sluice"
-WAIT = 30
-
-
-def environment(**extra):
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
-    return {**clean, **extra}
-
-
-def run(*arguments, **options):
-    """Runs a subcommand to its end: (exit code, standard output, standard error)."""
-    done = subprocess.run([SLUICE, *arguments], capture_output=True, text=True, timeout=WAIT * 2, env=environment(**options))
-    return done.returncode, done.stdout, done.stderr
-
-
-class Server:
-    """`sluice serve`, ended with the block."""
-
-    def __init__(self, *arguments, cwd=None, resp="127.0.0.1:0", http="none", **extra):
-        doors = (["--resp", resp] if resp else []) + (["--http", http] if http else [])
-        self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([SLUICE, "serve", *doors, *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True,
-                                        cwd=cwd, env=environment(**extra))
-        self.lines = []
-        self.addresses = {}
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
-            if found := re.fullmatch(r"sluice: (\w+) listening on (.+)", self.lines[-1]):
-                self.addresses[found[1]] = found[2]
-            if self.lines[-1] == "sluice: ready":
-                break
-        else:
-            self.process.wait(WAIT)
-            raise AssertionError(f"did not start: {self.said()}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(WAIT)
-        self.process.stdout.close()
-        self.log.close()
-
-    def said(self):
-        """The log so far."""
-        self.log.seek(0)
-        return self.log.read()
-
-    def eventually_says(self, words):
-        eventually(lambda: words in self.said(), lambda: f"no {words!r} in the log:\n{self.said()}")
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def end(self):
-        """SIGTERM; the exit code."""
-        self.signal(signal.SIGTERM)
-        return self.process.wait(WAIT)
-
-    def connect(self, door="resp"):
-        return connect(self.addresses[door])
-
-
-def connect(address):
-    if address.startswith("unix:"):
-        s = socket.socket(socket.AF_UNIX)
-        s.settimeout(WAIT)
-        s.connect(address[5:])
-        return s
-    host, port = address.rsplit(":", 1)
-    return socket.create_connection((host.strip("[]"), int(port)), WAIT)
-
-
-def eventually(what, why=lambda: "it never came to be"):
-    end = time.monotonic() + WAIT
-    while not what():
-        if time.monotonic() > end:
-            raise AssertionError(why())
-        time.sleep(0.01)
-
-
-def hear(s, n):
-    """n bytes, or what came before the end."""
-    data = b""
-    while len(data) < n:
-        part = s.recv(n - len(data))
-        if not part:
-            break
-        data += part
-    return data
-
-
-def until_end(s):
-    data = b""
-    try:
-        while part := s.recv(65536):
-            data += part
-    except ConnectionResetError:
-        pass
-    return data
-
-
-def ping(s):
-    s.sendall(b"PING\r\n")
-    return hear(s, 7)
+from harness import WAIT, Folder, Server, eventually, hear, ping, run, until_end
 
 
 def resp_limit(server, name="a"):
     """The quota in force of a limit, by SLUICE.PEEK; or the error."""
     code, out, err = run("peek", name, "k", "--json", "--server", server.addresses["resp"])
     return json.loads(out)["quota"] if code in (0, 1) else err.strip()
-
-
-def doors_built():
-    """Doors come with their libraries; a program built without one of them has nothing to test there."""
-    built = set()
-    for door in ("resp", "http"):
-        try:
-            with Server(resp=None, http=None, *[w for d in ("resp", "http") for w in ("--" + d, "127.0.0.1:0" if d == door else "none")]):
-                built.add(door)
-        except AssertionError:
-            pass
-    return built
-
-
-BUILT = doors_built()
-needs_resp = unittest.skipUnless("resp" in BUILT, "TO BE RUN AFTER THE MERGE: this program has no RESP door")
-needs_http = unittest.skipUnless("http" in BUILT, "TO BE RUN AFTER THE MERGE: this program has no HTTP door")
-
-
-class Folder(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="sluice-")
-        self.addCleanup(shutil.rmtree, self.folder)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def write(self, name, text):
-        """As most editors do: aside, then renamed over."""
-        with open(self.path(name + ".new"), "w") as f:
-            f.write(text)
-        os.rename(self.path(name + ".new"), self.path(name))
-        return self.path(name)
 
 
 class Usage(Folder):
@@ -223,7 +77,6 @@ class Usage(Folder):
         self.assertIn("version", json.loads(run("version", "--json")[1]))
 
 
-@needs_resp
 class Start(Folder):
     def test_start_lines_name_the_real_port(self):
         with Server("--threads", "3") as server:
@@ -293,7 +146,6 @@ class Start(Folder):
         self.assertEqual(most(SLUICE_CONFIG=self.path("sluice.yaml")), 2)
 
 
-@needs_resp
 class Reload(Folder):
     def start(self):
         return Server("--limits", self.write("limits.yaml", "limits: {a: {quota: 1/min burst 10}}"))
@@ -369,7 +221,6 @@ class Reload(Folder):
             self.assertNotIn("refused", server.said())
 
 
-@needs_resp
 class Drain(Folder):
     def test_under_load_loses_no_reply(self):
         """Each client's replies stop at a boundary; the server ends 0 in time although requests keep coming."""
@@ -446,7 +297,6 @@ class Drain(Folder):
             self.assertEqual(server.process.wait(WAIT), 128 + signal.SIGINT)
 
 
-@needs_resp
 class Abuse(Folder):
     def test_connections_beyond_the_maximum(self):
         with Server("--max-connections", "2") as server:
@@ -538,7 +388,6 @@ class Abuse(Folder):
             writer.join()
 
 
-@needs_resp
 class Clients(Folder):
     """The subcommands that ask a running server."""
 
@@ -590,7 +439,7 @@ class Clients(Folder):
             self.assertLessEqual(result["latency_us"]["p50"], result["latency_us"]["max"])
 
 
-@needs_http
+@unittest.skip("this program has no HTTP door yet")
 class Http(Folder):
     def get(self, server, path):
         with server.connect("http") as s:
@@ -617,7 +466,6 @@ class Http(Folder):
             said = until_end(s)
             self.assertTrue(said == b"" or said.startswith(b"HTTP/1.1 408"), said)
 
-    @needs_resp
     def test_top(self):
         limits = self.write("limits.yaml", "limits: {login: {quota: 1/h burst 3}}")
         with Server("--limits", limits, http="unix:" + self.path("http")) as server:
@@ -630,4 +478,4 @@ class Http(Folder):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + ["-v"] + sys.argv[1:])
+    unittest.main(verbosity=2)

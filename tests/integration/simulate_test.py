@@ -8,19 +8,18 @@ The model counts tokens in exact fractions and tries quotas one by one.
 import gzip
 import html.parser
 import json
-import os
 import random
 import re
 import shlex
 import subprocess
-import sys
 import tempfile
 import unittest
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
-SLUICE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/release/sluice"
+from harness import SLUICE
+
 ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / "examples" / "nasa_aug95_part.log"
 LINE = re.compile(r'^(\S+) \S+ (.+?) \[([^\]]+)\] "(.*)" (\d{3}) (\d+|-)')
