@@ -7,12 +7,12 @@ import json
 import os
 import random
 import subprocess
-import sys
 import unittest
 from fractions import Fraction
 from math import ceil, floor
 
-SLUICE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/release/sluice"
+from harness import SLUICE
+
 SEED = int(os.environ.get("SLUICE_SEED", "1"))
 ROUNDS = int(os.environ.get("SLUICE_ROUNDS", "300"))
 SECOND, DAY, YEAR = 10**9, 86_400 * 10**9, 31_556_952 * 10**9
