@@ -120,6 +120,7 @@ TEST(LocalStore, ABucketKeepsItsTimeUntilFullWhenItsQuotaChanges) {
       EXPECT_EQ(f.one("k", to, Op::take, 1, Time(0s)).allowed(),
                 spent.reset_after + to.time_to_fill() / to.capacity() <= most)
           << from.text() << " -> " << to.text();
+      if (most == Duration::max()) continue;  // Saturated: that moment lies beyond what a Time can hold.
       EXPECT_TRUE(f.one("k", to, Op::take, 1, Time(spent.reset_after + most)).allowed());
     }
 }
