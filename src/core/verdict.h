@@ -1,0 +1,25 @@
+// verdict.h: the decisions of several quotas about one request as one answer.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <tuple>
+
+#include "sluice/decision.h"
+
+namespace sluice {
+
+/// Which of them decided: of those that refuse the one with the longest wait; of those that all pass the one
+/// that is due last, then the one with the fewest tokens left. REQUIRES: not empty.
+inline std::size_t deciding(std::span<const Decision> decisions) {
+  const auto graver = [](const Decision& a, const Decision& b) {
+    return std::tuple(a.outcome, a.retry_after, a.due_after, -a.remaining) >
+           std::tuple(b.outcome, b.retry_after, b.due_after, -b.remaining);
+  };
+  std::size_t worst = 0;
+  for (std::size_t i = 1; i < decisions.size(); ++i)
+    if (graver(decisions[i], decisions[worst])) worst = i;
+  return worst;
+}
+
+}  // namespace sluice
