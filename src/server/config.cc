@@ -29,6 +29,12 @@ constexpr std::array kSettings = {
             &Config::threads, 0, 1024},
     Setting{"max-keys", "N", "Buckets of the local store that can be away from full at one time.",
             &Config::max_keys, 1, std::int64_t{1} << 40},
+    Setting{"snapshot", "FILE",
+            "Where the buckets of the local store are saved, and read from at start. Without it a restart "
+            "makes all of them full.",
+            &Config::snapshot},
+    Setting{"snapshot-every", "DURATION", "How often they are saved. 0: only at the end.",
+            &Config::snapshot_every},
     Setting{"password", "TEXT",
             "What RESP clients must give by AUTH or HELLO. Better set in the environment or the file "
             "than by a flag, which other users of the machine can see.",

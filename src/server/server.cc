@@ -14,6 +14,7 @@
 #include "policy/limits_yaml.h"
 #include "server/log.h"
 #include "server/reload.h"
+#include "server/snapshots.h"
 
 namespace sluice::server {
 
@@ -22,15 +23,6 @@ namespace {
 constexpr Duration kUpkeepEvery = std::chrono::milliseconds(100);
 constexpr Duration kDrainCheck = std::chrono::milliseconds(10);
 constexpr std::size_t kFilesBeyondConnections = 64;  // Listeners, epoll, snapshots, the log.
-
-/// What the store wants done besides deciding. An empty function has nothing to do.
-struct Upkeep {
-  std::function<void(Time)> sweep;  ///< Every 100 ms, on the first loop.
-  std::function<Status()> restore;  ///< At start, before listening.
-  std::function<Status()> save;     ///< When every loop has ended.
-};
-
-Upkeep upkeep_of(store::LocalStore&, const Config&) { return {}; }
 
 Status check_store(const Config& config) {
   if (config.store == "local") return Done{};
@@ -43,7 +35,10 @@ Status check_store(const Config& config) {
 
 struct Server::Impl {
   explicit Impl(const Config& c)
-      : config(c), store({.max_keys = static_cast<std::size_t>(c.max_keys)}), admission(c.max_connections) {}
+      : config(c),
+        store({.max_keys = static_cast<std::size_t>(c.max_keys)}),
+        snapshots(store, c.snapshot, c.snapshot_every),
+        admission(c.max_connections) {}
 
   struct Seat {  // A loop and what it serves. The order matters: listeners go before doors, doors before the
                  // loop.
@@ -69,7 +64,7 @@ struct Server::Impl {
   const Config config;
   Process process;
   store::LocalStore store;
-  Upkeep upkeep;
+  Snapshots snapshots;
   policy::Current limits{std::make_shared<const policy::LimitSet>()};
   net::Admission admission;
   std::deque<Opened> opened;
@@ -152,9 +147,7 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
                             " open files are allowed, too few for max_connections " +
                             std::to_string(config.max_connections) + "; raise ulimit -n or lower it");
   if (auto status = impl->read_limits(); !status) return status.error();
-  impl->upkeep = upkeep_of(impl->store, config);
-  if (impl->upkeep.restore)
-    if (auto status = impl->upkeep.restore(); !status) return status.error();
+  if (auto status = impl->snapshots.restore(); !status) return status.error();
   const auto processors = std::max(1u, std::thread::hardware_concurrency());
   impl->seats.resize(config.threads > 0 ? static_cast<std::size_t>(config.threads) : processors);
   if (auto status = impl->listen(rows); !status) return status.error();
@@ -202,11 +195,12 @@ bool Server::run(bool signals, const std::function<void()>& started) {
     });
   }
   if (i.reload) i.reload->watch(first);
-  if (i.upkeep.sweep) first.every(kUpkeepEvery, [&i] { i.upkeep.sweep(Clock::now()); });
+  first.every(kUpkeepEvery, [&i] { i.store.maintain(Clock::now()); });
   for (std::size_t k = 1; k < i.seats.size(); ++k) {
     i.seats[k].thread = std::thread([&loop = i.seats[k].loop] { loop.run(); });
     ::pthread_setname_np(i.seats[k].thread.native_handle(), ("sluice-" + std::to_string(k)).c_str());
   }
+  i.snapshots.begin();
   i.process.ready.store(true, std::memory_order_relaxed);
   if (started) started();
   first.run();
@@ -215,8 +209,7 @@ bool Server::run(bool signals, const std::function<void()>& started) {
     i.seats[k].thread.join();
     in_time &= i.seats[k].ended_in_time;
   }
-  if (i.upkeep.save)
-    if (auto status = i.upkeep.save(); !status) log(Level::error, status.error().message);
+  i.snapshots.end();
   return in_time;
 }
 

@@ -62,9 +62,20 @@ class Annex {
   void sweep(std::int64_t now_ns);
   std::size_t size() const { return entries_.size(); }
   std::uint64_t evictions() const { return evictions_; }
+  /// Where a visit has got to.
+  struct Cursor {
+    std::size_t buckets = 0;  // Of the hash table; if that was made anew since, the visit begins again.
+    std::size_t next = 0;
+  };
+  /// Calls visit(key, entry) for about the next `some` entries; false when that was the end. An entry may
+  /// come twice; none that is there all the while is left out.
   template <class Visit>
-  void visit(Visit visit) const {
-    for (const auto& [key, entry] : entries_) visit(key, entry);
+  bool visit_some(Cursor& cursor, std::size_t some, Visit visit) const {
+    if (cursor.buckets != entries_.bucket_count()) cursor = {entries_.bucket_count(), 0};
+    for (std::size_t seen = 0; cursor.next < cursor.buckets && seen < some; ++cursor.next, ++seen)
+      for (auto it = entries_.begin(cursor.next); it != entries_.end(cursor.next); ++it, ++seen)
+        visit(it->first, it->second);
+    return cursor.next < cursor.buckets;
   }
 
  private:

@@ -145,6 +145,25 @@ void Buckets::move_to_annex(Link& link, std::int64_t now_ns) {
   annex.withdraw();
 }
 
+void Buckets::restore_wide(const KeyHash& key, std::int64_t per_ns, Int128 ahead, std::int64_t now_ns) {
+  const Rate<Int128> rate{.full = kWideDebtMax,
+                          .per_token = 1,
+                          .per_ns = per_ns,
+                          .debt_max = kWideDebtMax,
+                          .capacity = std::numeric_limits<std::int64_t>::max()};
+  const std::lock_guard lock(annex.mutex());
+  annex.announce();
+  table.remove(key, [&](Content content) {
+    Annex::Entry* entry = annex.find(key);
+    if (entry == nullptr) entry = &annex.add(key, rate, now_ns);
+    Int128 latest = std::max(ahead, entry->ahead(now_ns, rate));
+    if (!content.empty())
+      latest = std::max(latest, convert_ticks(content.ahead(now_ns), content.per_ns(), rate));
+    entry->set(now_ns, rate, latest);
+  });
+  annex.withdraw();
+}
+
 /// All or nothing. True if the buckets are to be changed.
 bool Buckets::decide_held(std::span<Link> links) {
   // Time until full of the link's bucket in the link's own ticks, and the other way round.

@@ -22,6 +22,9 @@ class Buckets {
   /// REQUIRES: nothing was decided yet.
   void set_seed(std::uint64_t seed) { seed_ = seed; }
 
+  /// Puts a wide quota's bucket in as it was saved; the later of two TATs holds, also of one in the table.
+  void restore_wide(const KeyHash& key, std::int64_t per_ns, Int128 ahead, std::int64_t now_ns);
+
   Table table;
   Annex annex;
 

@@ -238,6 +238,14 @@ void Table::sweep_all(Time now) {
   latest_.store(now, std::memory_order_relaxed);
 }
 
+void Table::reserve(std::size_t keys) {
+  const std::size_t lines = std::min(lines_for(keys), max_lines_);
+  if (growing() || lines <= current_.load(std::memory_order_acquire)->lines()) return;
+  const std::lock_guard lock(housekeeping_);
+  arrays_.push_back(std::make_unique<Array>(lines));
+  current_.store(arrays_.back().get(), std::memory_order_release);
+}
+
 void Table::restore(const KeyHash& key, std::int64_t per_ns, std::int64_t ahead, std::int64_t now_ns) {
   const Rate<std::int64_t> rate{.full = kNarrowDebtMax,
                                 .per_token = 1,
@@ -247,6 +255,7 @@ void Table::restore(const KeyHash& key, std::int64_t per_ns, std::int64_t ahead,
   Owned owned;
   while (own(key, rate, now_ns, owned, [] { return true; }) != Owning::done) make_room(now_ns);
   settle(key, owned, rate, now_ns, std::max(owned.ahead, ahead), true);
+  pay(now_ns);
 }
 
 }  // namespace sluice::store

@@ -104,9 +104,12 @@ class Table {
   template <class Keep>
   void remove(const KeyHash& key, Keep keep);
 
+  /// Makes room for about so many buckets at once. REQUIRES: nothing was decided yet, nobody else is here.
+  void reserve(std::size_t keys);
   /// Puts a bucket in as it was saved; the later of two TATs holds. For snapshots, before or while serving.
   void restore(const KeyHash& key, std::int64_t per_ns, std::int64_t ahead, std::int64_t now_ns);
-  /// Calls visit(place, content) for every bucket; those that move meanwhile may come twice.
+  /// Calls visit(place, content) for every bucket, at a speed of its own; those that move meanwhile may come
+  /// twice. For one thread, while all others decide. Must not be called by one that owns slots.
   template <class Visit>
   void visit(Visit visit) const;
 
@@ -154,8 +157,9 @@ class Table {
            static_cast<std::uint64_t>(kLongestRest.count());
   }
 
-  /// While buckets are still to be moved into the array, room is kept for them: newcomers help to move instead, for
-  /// instance because the thread that was moving has lost its processor. At this load one block in 10^8 is full.
+  /// While buckets are still to be moved into the array, room is kept for them: newcomers help to move
+  /// instead, for instance because the thread that was moving has lost its processor. At this load one block
+  /// in 10^8 is full.
   bool crowded(const Array& array) const { return used() * 10 > array.slots() * 7; }
 
   class Latches;
@@ -257,10 +261,15 @@ void Table::visit(Visit visit) const {
     for (std::size_t i = 0; i < array.lines(); ++i)
       for (std::size_t k = 0; k < kSlotsPerLine; ++k) {
         const Slot* slot = array.line(i) + k;
-        const auto place = array.place(slot);
-        const Content content = slot->load();
-        if (!content.empty() && content.state() == SlotState::settled && place == array.place(slot))
-          visit(place, content);
+        if (slot->fingerprint_now() == 0) continue;
+        // An owned slot may hide a bucket that comes back: its owner waits for nobody and is soon done.
+        for (unsigned spins = 0;; pause_briefly(spins)) {
+          const auto place = array.place(slot);
+          const Content content = slot->load();
+          if (content.state() == SlotState::owned || place != array.place(slot)) continue;
+          if (!content.empty() && content.state() == SlotState::settled) visit(place, content);
+          break;
+        }
       }
   };
   do {  // Again if growth began on the way: buckets may have moved from behind the cursor to the new array.

@@ -1,0 +1,119 @@
+// metrics.h: what the process has done, counted by those who do it and summed by those who ask.
+//
+//     Metrics metrics;
+//     DoorMetrics& mine = metrics.door("resp");           // One for each door and loop, before the loops
+//     run. mine.decided("api", Outcome::allowed, 60);          // On that loop's thread, once a batch.
+//     mine.answered(64, took);                            // Likewise.
+//     std::string page = metrics_text(metrics, others);   // Any thread: GET /metrics.
+//
+// Every number has one writer, so counting takes no locked instruction. Readers see each number whole, not
+// all of them at one moment.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "observe/decisions.h"
+#include "sluice/time.h"
+
+namespace sluice::observe {
+
+/// Limits that one door and loop counts by name, reloads included. What comes beyond is counted under
+/// kOtherLimits, which no limit can be called.
+inline constexpr std::size_t kLimitsCountedMax = 2000;
+inline constexpr std::string_view kOtherLimits = "#other";
+
+/// Upper bounds of the latency histogram's buckets; one more bucket has no bound.
+inline constexpr std::array<Duration, 19> kLatencyBounds = [] {
+  std::array<Duration, 19> bounds{};
+  std::int64_t decade = 1000;
+  for (std::size_t i = 0; i < bounds.size(); ++i) {  // 1, 2.5 and 5 µs, and so on to 1 s.
+    bounds[i] = Duration(i % 3 == 0 ? decade : i % 3 == 1 ? decade * 5 / 2 : decade * 5);
+    if (i % 3 == 2) decade *= 10;
+  }
+  return bounds;
+}();
+
+using Outcomes = std::array<std::uint64_t, 3>;  ///< Decisions by Outcome.
+
+struct Latencies {
+  std::array<std::uint64_t, kLatencyBounds.size() + 1> counts{};  ///< Not cumulative.
+  std::uint64_t sum_ns = 0;
+  std::uint64_t total() const;
+};
+
+/// Of one door on one loop. Written by that loop's thread, read by any.
+class DoorMetrics final : public Decisions {
+ public:
+  explicit DoorMetrics(std::string_view door) : door_(door) {}
+
+  void decided(std::string_view limit, Outcome outcome, std::uint64_t n) override;
+  /// `n` requests that were read together have their replies after `took`: each counts as so long.
+  void answered(std::uint64_t n, Duration took);
+
+  const std::string& door() const { return door_; }
+  void add_to(std::map<std::string, Outcomes, std::less<>>& limits) const;
+  void add_to(Latencies& latencies) const;
+
+ private:
+  using Counter = std::atomic<std::uint64_t>;
+  struct Limit {
+    explicit Limit(std::string_view n) : name(n) {}
+    const std::string name;
+    std::array<Counter, 3> outcomes{};
+    const Limit* before = nullptr;  // Constant once the limit can be reached from latest_.
+  };
+  static void add(Counter& counter, std::uint64_t n) {  // relaxed: one writer, and nothing hangs on it.
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  Limit& limit(std::string_view name);
+
+  const std::string door_;
+  std::deque<Limit> limits_;                            // The writer's own, as is the next.
+  std::unordered_map<std::string_view, Limit*> index_;  // Views of Limit::name.
+  std::atomic<const Limit*> latest_{nullptr};  // Where readers begin; release: what it leads to is there.
+  std::array<Counter, kLatencyBounds.size() + 1> latencies_{};
+  Counter latency_ns_{0};
+};
+
+class Metrics {
+ public:
+  /// A new part, which lives as long as this. Not while others read.
+  DoorMetrics& door(std::string_view name) { return doors_.emplace_back(name); }
+
+  std::map<std::string, Outcomes, std::less<>> limits() const;      ///< By limit, of all doors.
+  std::map<std::string, Latencies, std::less<>> latencies() const;  ///< By door.
+  std::uint64_t requests(std::string_view door) const;              ///< Answered by all loops of one door.
+
+ private:
+  std::deque<DoorMetrics> doors_;
+};
+
+/// A number that somebody else keeps, with its name and meaning.
+struct Family {
+  enum class Kind : std::uint8_t { counter, gauge };
+  struct Sample {
+    std::vector<std::pair<std::string, std::string>> labels;
+    double value = 0;
+  };
+  std::string name;
+  std::string help;
+  Kind kind = Kind::gauge;
+  std::vector<Sample> samples;
+};
+
+/// The page in the Prometheus text format, version 0.0.4. Its content type:
+inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
+std::string metrics_text(const Metrics& metrics, std::span<const Family> others);
+
+}  // namespace sluice::observe
