@@ -311,6 +311,7 @@ HttpParser::Event HttpParser::deliver(std::string_view& in) {
               .body = chunked_ ? std::string_view(body_) : in.substr(body_at_, length_),
               .fields = fields_,
               .keep_alive = !close_,
+              .framed = has_length_ || chunked_,
               .chunked = chunked_};
   in.remove_prefix(chunked_ ? at_ : at_ + length_);
   stage_ = Stage::between;

@@ -43,6 +43,7 @@ struct HttpRequest {
   std::string_view body;
   std::span<const HttpField> fields;
   bool keep_alive = true;  ///< False for HTTP/1.0 and for Connection: close.
+  bool framed = false;     ///< Content-Length or Transfer-Encoding says how long the body is.
   bool chunked = false;    ///< Then `body` is the parser's, and otherwise a view into the input.
 
   /// The value of the first field of this name, null if there is none.
