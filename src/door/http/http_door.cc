@@ -1,25 +1,24 @@
 #include "door/http/http_door.h"
 
+#include "door/http/answer.h"
 #include "door/http/session.h"
 
 namespace sluice::door {
 
 HttpDoor::HttpDoor(store::Store& store, const policy::Current& limits, HttpOptions options,
                    observe::Decisions* decisions)
-    : store_(store), view_(limits), options_(std::move(options)), decisions_(decisions) {}
+    : store_(store), view_(limits), options_(std::move(options)), decisions_(decisions) {
+  http::write_problem({.status = 503,
+                       .detail = "as many connections are open as this server takes",
+                       .fields = "Retry-After: 1\r\n",
+                       .close = true},
+                      refusal_);
+}
 
 HttpDoor::~HttpDoor() = default;
 
 std::unique_ptr<net::Session> HttpDoor::session(net::Host& host, std::string_view) {
   return std::make_unique<http::HttpSession>(*this, host);
-}
-
-std::string_view HttpDoor::refusal() const {
-  return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: "
-         "122\r\n"
-         "Retry-After: 1\r\nConnection: close\r\n\r\n"
-         "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
-         "\"detail\":\"as many connections are open as this server takes\"}";
 }
 
 const std::shared_ptr<const http::NamedLimits>& HttpDoor::limits() {

@@ -60,7 +60,7 @@ class HttpDoor final : public net::SessionFactory {
 
   std::unique_ptr<net::Session> session(net::Host& host, std::string_view peer) override;
   /// 503, and the connection closes.
-  std::string_view refusal() const override;
+  std::string_view refusal() const override { return refusal_; }
 
   /// Requests answered so far. Any thread may ask.
   std::uint64_t requests() const { return requests_.load(std::memory_order_relaxed); }
@@ -86,6 +86,7 @@ class HttpDoor final : public net::SessionFactory {
   std::shared_ptr<const http::NamedLimits> limits_;  // Made from what view_ gave last.
   const HttpOptions options_;
   observe::Decisions* const decisions_;
+  std::string refusal_;                                  // Constant after construction.
   std::vector<std::unique_ptr<http::HttpBatch>> spare_;  // Between two uses: one is enough for a local store.
   std::vector<std::unique_ptr<http::HttpBatch>> adopted_;  // With the store; nobody waits for them any more.
   std::atomic<std::uint64_t> requests_{0};

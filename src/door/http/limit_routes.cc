@@ -120,8 +120,10 @@ AuthWish read_auth(const Call& call) {
         wish.put(name, std::string(f.value));
   }
   if (!wish.problem.empty()) return wish;
-  if (!wish.limit) wish.problem = "limit: is missing; give the name of a limit";
-  if (!wish.key) wish.problem = "key: is missing; give whom the limit counts";
+  if (!wish.limit)
+    wish.problem = "limit: is missing; give the name of a limit";
+  else if (!wish.key)
+    wish.problem = "key: is missing; give whom the limit counts";
   return wish;
 }
 

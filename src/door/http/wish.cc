@@ -26,8 +26,10 @@ class Reader {
       : json_(body), fields_(fields), requests_max_(requests_max) {}
 
   std::string read(std::vector<Wish>& wishes, bool& many) {
-    if (json_.kind() != wire::JsonReader::Kind::object)
+    if (json_.kind() != wire::JsonReader::Kind::object) {
+      json_.skip();
       return json_.end() ? "the body must be a JSON object" : malformed();
+    }
     json_.begin_object();
     Wish wish;
     std::uint8_t seen = 0;
