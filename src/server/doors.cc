@@ -8,6 +8,10 @@
 #include "door/resp/resp_session.h"
 #endif
 
+#ifdef SLUICE_DOOR_HTTP
+#include "door/http/http_door.h"
+#endif
+
 namespace sluice::server {
 
 namespace {
@@ -36,10 +40,22 @@ std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
 }
 #endif
 
+#ifdef SLUICE_DOOR_HTTP
+std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
+  door::HttpOptions options;
+  options.version = SLUICE_VERSION;
+  options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
+  return std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options));
+}
+#endif
+
 // A door is a row here.
 const std::vector<Door> kDoors = {
 #ifdef SLUICE_DOOR_RESP
     {"resp", &Config::resp, &Config::resp_idle, make_resp},
+#endif
+#ifdef SLUICE_DOOR_HTTP
+    {"http", &Config::http, &Config::http_idle, make_http},
 #endif
 };
 

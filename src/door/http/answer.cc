@@ -1,0 +1,196 @@
+#include "door/http/answer.h"
+
+#include "wire/http_writer.h"
+#include "wire/json_writer.h"
+#include "wire/structured_fields.h"
+
+namespace sluice::door::http {
+
+namespace {
+
+/// One decided request, ready to be told.
+struct Told {
+  Told(const Item& item, std::span<const Decision> all)
+      : named(*item.named), chain(all.subspan(item.first, item.count)), op(item.op) {
+    verdict = chain.size() == 1 ? policy::Verdict{chain[0], 0} : policy::combine(chain);
+    shadowed = !verdict.decision.allowed() && named.limit->mode == policy::Mode::shadow;
+    allowed = verdict.decision.allowed() || shadowed;
+  }
+  /// Only what asks to pass can be refused; who peeks has got an answer.
+  bool refused() const { return !allowed && op != Op::peek; }
+
+  const NamedLimit& named;
+  const std::span<const Decision> chain;
+  const Op op;
+  policy::Verdict verdict;
+  bool allowed;
+  bool shadowed;
+};
+
+std::int64_t seconds_up(Duration value) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return value.count() / kSecond + (value.count() % kSecond != 0 ? 1 : 0);
+}
+
+void append_members(const Told& told, std::string& body) {
+  const Decision& d = told.verdict.decision;
+  body.append(told.allowed ? "\"allowed\":true" : "\"allowed\":false");
+  body.append(told.named.quotas[told.verdict.decided].json);
+  wire::json_integer(body, d.remaining);
+  body.append(",\"retry_after\":");
+  if (told.allowed)
+    body.append("0");
+  else if (d.outcome == Outcome::never)
+    body.append("null");
+  else
+    wire::json_seconds(body, d.retry_after);
+  body.append(",\"reset_after\":");
+  wire::json_seconds(body, d.reset_after);
+  if (told.op == Op::take_up_to) {
+    body.append(",\"granted\":");
+    wire::json_integer(body, d.granted);
+  } else if (told.op == Op::reserve) {
+    body.append(",\"due_after\":");
+    wire::json_seconds(body, d.due_after);
+  }
+  if (told.shadowed) body.append(",\"shadow_refused\":true");
+}
+
+/// {"type":..,..,"violated-policies":["api"],"allowed":false,..}: RFC 9457 with the RateLimit draft's type.
+void append_refusal(const Told& told, std::string& body) {
+  body.append(
+      "{\"type\":\"https://iana.org/assignments/http-problem-types#quota-exceeded\","
+      "\"title\":\"Request cannot be satisfied as assigned quota has been "
+      "exceeded\",\"status\":429,\"detail\":");
+  body.append(told.verdict.decision.outcome == Outcome::never
+                  ? "\"the cost is above the quota's capacity, so it can never pass; ask for less\""
+                  : "\"too few tokens are left; come again after retry_after seconds\"");
+  body.append(",\"violated-policies\":[");
+  bool first = true;
+  for (std::size_t i = 0; i < told.chain.size(); ++i) {
+    if (told.chain[i].allowed()) continue;
+    if (!first) body.append(",");
+    first = false;
+    body.append(told.named.quotas[i].policy);
+  }
+  body.append("],");
+  append_members(told, body);
+  body.append("}");
+}
+
+/// RateLimit-Policy, RateLimit and, of what may come again, Retry-After. Of a quota that refuses, `t` is the
+/// same instant as Retry-After, as the draft asks; of one that does not, when the bucket is full.
+void append_fields(const Told& told, std::string& out) {
+  out.append(told.named.policy_field).append("RateLimit: ");
+  for (std::size_t i = 0; i < told.chain.size(); ++i) {
+    const Decision& d = told.chain[i];
+    if (i > 0) out.append(", ");
+    out.append(told.named.quotas[i].member);
+    wire::field_integer(out, d.remaining);
+    out.append(";t=");
+    wire::field_integer(out, seconds_up(d.outcome == Outcome::refused ? d.retry_after : d.reset_after));
+  }
+  out.append("\r\n");
+  const Decision& d = told.verdict.decision;
+  if (!told.refused() || d.outcome == Outcome::never) return;
+  out.append("Retry-After: ");
+  wire::append_number(out, static_cast<std::uint64_t>(seconds_up(d.retry_after)));
+  out.append("\r\n");
+}
+
+void append_end(const Reply& reply, std::string_view body, std::string& out) {
+  out.append("Content-Length: ");
+  wire::append_number(out, body.size());
+  out.append(reply.close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
+  out.append(body);
+}
+
+void write_one(const Reply& reply, const Told& told, std::string& body, std::string& out) {
+  if (told.refused()) {
+    append_refusal(told, body);
+    out.append("HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/problem+json\r\n");
+  } else {
+    body.append("{");
+    append_members(told, body);
+    body.append("}");
+    out.append("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n");
+  }
+  append_fields(told, out);
+  append_end(reply, body, out);
+}
+
+void append_problem(int status, std::string_view detail, std::string& body) {
+  body.append("{\"type\":\"about:blank\",\"title\":");
+  wire::json_string(body, wire::http_reason(status));
+  body.append(",\"status\":");
+  wire::json_integer(body, status);
+  body.append(",\"detail\":");
+  wire::json_string(body, detail);
+  body.append("}");
+}
+
+void write_list(const Reply& reply, std::span<const Item> items, std::span<const Decision> decisions,
+                std::string& body, std::string& out) {
+  body.append("{\"results\":[");
+  for (const Item& item : items) {
+    if (&item != items.data()) body.append(",");
+    if (item.named == nullptr) {
+      append_problem(404, kNoSuchLimit, body);
+      continue;
+    }
+    const Told told(item, decisions);
+    if (told.refused()) {
+      append_refusal(told, body);
+      continue;
+    }
+    body.append("{\"status\":200,");
+    append_members(told, body);
+    body.append("}");
+  }
+  body.append("]}");
+  out.append("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n");
+  append_end(reply, body, out);
+}
+
+void write_auth(const Reply& reply, const Told& told, std::string& out) {
+  const std::string_view outcome = told.shadowed                                     ? "shadow-refused"
+                                   : told.allowed                                    ? "allowed"
+                                   : told.verdict.decision.outcome == Outcome::never ? "never"
+                                                                                     : "refused";
+  out.append(told.allowed ? "HTTP/1.1 204 No Content\r\n"
+                          : "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n");
+  append_fields(told, out);
+  out.append("X-Sluice-Outcome: ").append(outcome);
+  out.append(reply.close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
+}
+
+}  // namespace
+
+void write_reply(const Reply& reply, std::span<const Item> items, std::span<const Decision> decisions,
+                 std::string& body, std::string& out) {
+  body.clear();
+  switch (reply.form) {
+    case Reply::Form::text:
+      return;
+    case Reply::Form::one:
+      return write_one(reply, Told(items[0], decisions), body, out);
+    case Reply::Form::list:
+      return write_list(reply, items, decisions, body, out);
+    case Reply::Form::auth:
+      return write_auth(reply, Told(items[0], decisions), out);
+  }
+}
+
+void write_problem(const Problem& problem, std::string& out) {
+  std::string body;
+  append_problem(problem.status, problem.detail, body);
+  wire::write_response({.status = problem.status,
+                        .fields = problem.fields,
+                        .content_type = "application/problem+json",
+                        .body = body,
+                        .close = problem.close,
+                        .head_only = problem.head_only},
+                       out);
+}
+
+}  // namespace sluice::door::http

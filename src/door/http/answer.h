@@ -1,0 +1,31 @@
+// answer.h: decisions and problems as HTTP responses.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "door/http/batch.h"
+#include "sluice/decision.h"
+
+namespace sluice::door::http {
+
+/// One response, or, for Form::list, one that holds the answers to all `items`. `body` is a buffer that is
+/// used again.
+void write_reply(const Reply& reply, std::span<const Item> items, std::span<const Decision> decisions,
+                 std::string& body, std::string& out);
+
+struct Problem {
+  int status = 400;
+  std::string_view detail;  ///< Names the thing and the mend.
+  std::string_view fields;  ///< Further lines of the head, each with CR LF.
+  bool close = false;
+  bool head_only = false;
+};
+/// An RFC 9457 problem document as a response.
+void write_problem(const Problem& problem, std::string& out);
+
+inline constexpr std::string_view kNoSuchLimit =
+    "limit: no limit has this name; GET /v1/limits lists those that there are";
+
+}  // namespace sluice::door::http

@@ -1,0 +1,83 @@
+// batch.h: what one look into the input brought: asks for the store, and how each request is to be answered.
+// Lent by the door to one session at a time, so idle connections hold none.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "door/http/http_door.h"
+#include "door/http/named_limits.h"
+#include "door/http/wish.h"
+#include "store/store.h"
+
+namespace sluice::door::http {
+
+inline constexpr std::size_t kBatchAsks = 64;  ///< As many as the store's prefetching gains from.
+inline constexpr std::size_t kBatchReplies =
+    256;  ///< Requests of one batch, those without an ask among them.
+
+class HttpSession;
+
+/// What one decision is asked for and where it stands. Of a list, one each.
+struct Item {
+  const NamedLimit* named = nullptr;  ///< Null: there is no such limit.
+  Op op = Op::take;
+  std::uint32_t first = 0;  ///< Index of the first ask.
+  std::uint32_t count = 0;
+};
+
+/// One request's place in the responses.
+struct Reply {
+  enum class Form : std::uint8_t {
+    text,  ///< Written already: `first` and `count` are bytes of HttpBatch::text.
+    one,   ///< A decision in JSON, item `first`.
+    list,  ///< {"results":[..]}: `count` items.
+    auth,  ///< Fields alone, for nginx.
+  };
+  Form form = Form::text;
+  bool close = false;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+struct HttpBatch final : store::Completion {
+  explicit HttpBatch(HttpDoor& owner) : door(owner) {}
+
+  void decided() override;
+  /// What was written to `text` since it had `begin` bytes is the next response.
+  void answered_in_text(std::size_t begin);
+  /// Appends all responses to `out`, in order, and counts the decisions.
+  void write(std::string& out);
+  /// Ready for another use.
+  void clear();
+
+  HttpDoor& door;
+  HttpSession* waiting = nullptr;  ///< Whom to wake; null while the store has not returned from decide().
+  bool adopted = false;            ///< The door alone holds it: nobody will read the answers.
+  bool done = false;
+
+  std::vector<store::Ask> asks;
+  std::vector<Decision> decisions;
+  std::vector<Item> items;
+  std::vector<Reply> replies;
+  std::string text;
+  std::deque<std::string> kept;               ///< Keys that are no views into the input.
+  std::vector<Wish> wishes;                   ///< Of the request that is being read.
+  std::string body;                           ///< Of the response that is being written.
+  std::shared_ptr<const NamedLimits> limits;  ///< Keeps the limits of `asks` alive across a reload.
+  store::Batch call;
+
+ private:
+  void count(const Item& item);
+  void report();
+
+  const policy::Limit* counted_limit_ = nullptr;
+  std::uint64_t counts_[3] = {};  // By outcome, of counted_limit_, not yet reported.
+};
+
+}  // namespace sluice::door::http

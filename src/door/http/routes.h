@@ -1,0 +1,54 @@
+// routes.h: the table of what can be asked for. openapi.json describes the same, and a test compares them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "door/http/batch.h"
+#include "wire/http_parser.h"
+#include "wire/http_target.h"
+
+namespace sluice::door::http {
+
+/// One request on its way to its answer.
+struct Call {
+  HttpDoor& door;
+  HttpBatch& batch;
+  const wire::HttpRequest& request;
+  std::string& out;  ///< For a whole response; or else the batch gets a Reply.
+  wire::HttpTarget target = {};
+
+  bool close() const { return !request.keep_alive; }
+  bool head_only() const { return request.method == "HEAD"; }
+};
+
+struct Route {
+  std::string_view method;  ///< "GET" answers HEAD too.
+  std::string_view path;
+  void (*answer)(Call& call);
+};
+
+std::span<const Route> routes();
+
+/// Finds the route and answers, be it by an error.
+void answer_request(Call& call);
+/// A problem as this request's response.
+void refuse(Call& call, int status, std::string_view detail, std::string_view fields = {});
+
+// The answers: limit_routes.cc,
+void take(Call& call);
+void peek(Call& call);
+void refund(Call& call);
+void reset(Call& call);
+void reserve(Call& call);
+void auth(Call& call);
+// page_routes.cc.
+void list_limits(Call& call);
+void health(Call& call);
+void readiness(Call& call);
+void metrics(Call& call);
+void openapi(Call& call);
+
+}  // namespace sluice::door::http
