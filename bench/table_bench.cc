@@ -86,7 +86,7 @@ class Ours {
   store::LocalStore store_;
   const store::Family family_{"bench"};
   // Slow, so that no bucket is ever full again and every one stays.
-  const Quota quota_ = *Quota::parse("1/min burst 10000000");
+  const Quota quota_ = *Quota::parse("1/min burst 100000");
 };
 
 class Usual {
@@ -99,7 +99,7 @@ class Usual {
 
  private:
   struct TokenBucket {
-    double tokens = 1e7;
+    double tokens = 1e5;
     Time at;
   };
   struct Shard {
@@ -113,7 +113,7 @@ class Usual {
     const auto [entry, fresh] = shard.buckets.try_emplace(std::move(own), TokenBucket{.at = now});
     TokenBucket& bucket = entry->second;
     bucket.tokens =
-        std::min(1e7, bucket.tokens + std::chrono::duration<double>(now - bucket.at).count() / 60);
+        std::min(1e5, bucket.tokens + std::chrono::duration<double>(now - bucket.at).count() / 60);
     bucket.at = now;
     if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;
@@ -195,7 +195,7 @@ bool speed(int runs) {
 /// processor to somebody else is no stall of the table's; those are counted apart.
 bool growth() {
   constexpr std::size_t keys = 10'000'000;
-  store::LocalStore store({.max_keys = keys});
+  store::LocalStore store({.max_keys = 2 * keys});  // So that it never has to share.
   const store::Family family("bench");
   const Quota quota = *Quota::parse("1/day");
   const auto preemptions = [] {
