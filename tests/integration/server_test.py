@@ -439,7 +439,6 @@ class Clients(Folder):
             self.assertLessEqual(result["latency_us"]["p50"], result["latency_us"]["max"])
 
 
-@unittest.skip("this program has no HTTP door yet")
 class Http(Folder):
     def get(self, server, path):
         with server.connect("http") as s:

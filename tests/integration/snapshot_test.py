@@ -2,6 +2,7 @@
 """Restarts of `sluice serve --snapshot`: drained, killed, damaged, under load. Usage: snapshot_test.py SLUICE"""
 import os
 import signal
+import sys
 import threading
 import time
 import unittest
