@@ -253,8 +253,8 @@ TEST(Counting, ByLimitAndOutcomeOnceABatch) {
       "try a\r\n";
   t.raw(pipeline);
   const decltype(counted.sums) expected = {
-      {{"throttle", Outcome::allowed}, 4}, {{"throttle", Outcome::refused}, 6},
-      {{"throttle", Outcome::never}, 1},   {{"try", Outcome::allowed}, 1},
+      {{"#throttle", Outcome::allowed}, 4}, {{"#throttle", Outcome::refused}, 6},
+      {{"#throttle", Outcome::never}, 1},   {{"try", Outcome::allowed}, 1},
       {{"try", Outcome::refused}, 1},  // Shadow or not.
   };
   EXPECT_EQ(counted.sums, expected);
