@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <thread>
 
 #include "net/line_door.h"
@@ -252,6 +253,26 @@ TEST_F(ServerTest, CountsWhatItDoes) {
   const auto files = page.find("\nprocess_open_fds ");
   ASSERT_NE(files, std::string::npos);
   EXPECT_GT(std::atoi(page.c_str() + files + 18), 6);
+}
+
+TEST_F(ServerTest, EveryMetricIsInTheDocumentsAndTheOtherWayRound) {
+  config_.snapshot = folder_ + "/buckets";
+  start();
+  std::ifstream in(OPERATIONS_MD);
+  const std::string all{std::istreambuf_iterator<char>(in), {}};
+  const auto docs = all.substr(all.find("\n## Metrics\n"));
+  const auto page = server_->process().metrics();
+  const auto check = [](std::string_view text, const char* expression, const std::string& other,
+                        std::string_view before, std::string_view after) {
+    const std::regex name(expression);
+    int names = 0;
+    for (std::cregex_iterator it(text.data(), text.data() + text.size(), name), end; it != end; ++it, ++names)
+      EXPECT_NE(other.find(std::string(before) + (*it)[1].str() + std::string(after)), std::string::npos)
+          << (*it)[1];
+    EXPECT_GT(names, 25);
+  };
+  check(page, "# TYPE (\\S+) ", docs, "`", "`");
+  check(docs.substr(0, docs.find("\n```")), "`((?:sluice|process)_\\w+)`", page, "# TYPE ", " ");
 }
 
 TEST_F(ServerTest, TheDoorsReportTheirDecisions) {
