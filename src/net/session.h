@@ -64,6 +64,9 @@ class SessionFactory {
   virtual std::unique_ptr<Session> session(Host& host, std::string_view peer) = 0;
   /// What a connection beyond the server's maximum is told before it is closed.
   virtual std::string_view refusal() const { return {}; }
+  /// Requests read so far by all of its sessions, each counted within the feed() that read it. 0: not
+  /// counted.
+  virtual std::uint64_t requests() const { return 0; }
 };
 
 }  // namespace sluice::net

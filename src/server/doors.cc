@@ -21,8 +21,8 @@ std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
   door::RespOptions options;
   options.password = parts.config.password;
   options.client_ids = &parts.process.client_ids;
-  options.numbers = [&process = parts.process, &local = parts.local, &config = parts.config,
-                     port = parts.address.port] {
+  options.numbers = [&process = parts.process, &metrics = parts.metrics, &local = parts.local,
+                     &config = parts.config, port = parts.address.port] {
     const auto net = process.net();
     const auto table = local.stats();
     return door::RespNumbers{.uptime_seconds = static_cast<std::uint64_t>((Clock::now() - process.started) /
@@ -32,11 +32,12 @@ std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
                              .connected_clients = net.open,
                              .max_clients = static_cast<std::uint64_t>(config.max_connections),
                              .connections_received = net.accepted,
+                             .requests = metrics.requests("resp"),
                              .keys = table.keys,
                              .table_bytes = table.bytes,
                              .evictions = table.evictions};
   };
-  return std::make_unique<door::RespDoor>(parts.store, parts.limits, std::move(options));
+  return std::make_unique<door::RespDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
 }
 #endif
 
@@ -60,6 +61,19 @@ const std::vector<Door> kDoors = {
 };
 
 }  // namespace
+
+void NetTotals::add(const net::NetStats& listener) {
+  const auto get = [](const net::NetStats::Counter& c) { return c.load(std::memory_order_relaxed); };
+  open += get(listener.open);
+  accepted += get(listener.accepted);
+  refused += get(listener.refused);
+  accept_errors += get(listener.accept_errors);
+  closed_idle += get(listener.closed_idle);
+  closed_partial += get(listener.closed_partial);
+  closed_stall += get(listener.closed_stall);
+  bytes_in += get(listener.bytes_in);
+  bytes_out += get(listener.bytes_out);
+}
 
 std::span<const Door> doors() { return kDoors; }
 

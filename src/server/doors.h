@@ -9,6 +9,7 @@
 
 #include "net/limits.h"
 #include "net/session.h"
+#include "observe/metrics.h"
 #include "policy/current.h"
 #include "server/config.h"
 #include "store/local/local_store.h"
@@ -20,6 +21,8 @@ struct NetTotals {
   std::uint64_t open = 0, accepted = 0, refused = 0, accept_errors = 0;
   std::uint64_t closed_idle = 0, closed_partial = 0, closed_stall = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;
+
+  void add(const net::NetStats& listener);
 };
 
 /// What doors may tell of the process. Any thread; relaxed, for people and probes.
@@ -29,7 +32,9 @@ struct Process {
   std::atomic<std::uint64_t> rejected{0};    ///< Files of limits refused since the start: "config_rejected".
   std::atomic<std::uint64_t> client_ids{0};  ///< Where the RESP doors' CLIENT ID comes from.
   Time started;
-  std::function<NetTotals()> net;  ///< Set before the first door is made.
+  std::int64_t started_wall_ns = 0;      ///< The same, since 1970.
+  std::function<NetTotals()> net;        ///< Set before the first door is made, as is the next.
+  std::function<std::string()> metrics;  ///< The page for Prometheus (observe::kMetricsContentType).
 };
 
 /// What a door is made of. All of it outlives the door.
@@ -40,6 +45,8 @@ struct DoorParts {
   const policy::Current& limits;
   Process& process;
   net::Address address;
+  const observe::Metrics& metrics;  ///< Of all doors and loops.
+  observe::DoorMetrics& counts;     ///< Where this door on this loop counts its decisions.
 };
 
 struct Door {

@@ -11,10 +11,13 @@
 
 #include "net/listener.h"
 #include "net/socket.h"
+#include "observe/metrics.h"
 #include "policy/limits_yaml.h"
 #include "server/log.h"
+#include "server/numbers.h"
 #include "server/reload.h"
 #include "server/snapshots.h"
+#include "server/timed_door.h"
 
 namespace sluice::server {
 
@@ -60,6 +63,7 @@ struct Server::Impl {
   void on_signal(int signal);
   void drain_seat(Seat& seat, Time until);
   NetTotals totals() const;
+  std::string metrics_page() const;
 
   const Config config;
   Process process;
@@ -67,6 +71,7 @@ struct Server::Impl {
   Snapshots snapshots;
   policy::Current limits{std::make_shared<const policy::LimitSet>()};
   net::Admission admission;
+  observe::Metrics metrics;
   std::deque<Opened> opened;
   std::deque<Seat> seats;
   std::optional<Reload> reload;
@@ -110,29 +115,28 @@ void Server::Impl::add_listeners(Opened& o) {
   options.trouble = [](std::string_view message) { log(Level::error, message); };
   for (std::size_t i = 0; i < seats.size(); ++i) {
     Seat& seat = seats[i];
-    seat.doors.push_back(door.make({config, store, store, limits, process, o.bound.address}));
+    observe::DoorMetrics& counts = metrics.door(door.name);
+    seat.doors.push_back(std::make_unique<TimedDoor>(
+        door.make({config, store, store, limits, process, o.bound.address, metrics, counts}), counts));
     seat.listeners.push_back(std::make_unique<net::Listener>(seat.loop, std::move(o.bound.sockets[i]),
                                                              *seat.doors.back(), admission, options));
   }
 }
 
 NetTotals Server::Impl::totals() const {
-  NetTotals t;
-  const auto get = [](const net::NetStats::Counter& c) { return c.load(std::memory_order_relaxed); };
+  NetTotals sum;
   for (const Seat& seat : seats)
-    for (const auto& listener : seat.listeners) {
-      const auto& s = listener->stats();
-      t.open += get(s.open);
-      t.accepted += get(s.accepted);
-      t.refused += get(s.refused);
-      t.accept_errors += get(s.accept_errors);
-      t.closed_idle += get(s.closed_idle);
-      t.closed_partial += get(s.closed_partial);
-      t.closed_stall += get(s.closed_stall);
-      t.bytes_in += get(s.bytes_in);
-      t.bytes_out += get(s.bytes_out);
-    }
-  return t;
+    for (const auto& listener : seat.listeners) sum.add(listener->stats());
+  return sum;
+}
+
+std::string Server::Impl::metrics_page() const {
+  std::vector<DoorTotals> doors;
+  for (std::size_t k = 0; k < opened.size(); ++k) {  // Each seat has its listeners in the same order.
+    doors.push_back({opened[k].door->name, {}});
+    for (const Seat& seat : seats) doors.back().net.add(seat.listeners[k]->stats());
+  }
+  return observe::metrics_text(metrics, numbers(doors, store.stats(), snapshots, process, config));
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<const Door> rows) {
@@ -140,7 +144,9 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
   if (auto status = check_store(config); !status) return status.error();
   auto impl = std::make_unique<Impl>(config);
   impl->process.started = Clock::now();
+  impl->process.started_wall_ns = moment_now().wall_ns;
   impl->process.net = [i = impl.get()] { return i->totals(); };
+  impl->process.metrics = [i = impl.get()] { return i->metrics_page(); };
   const auto files = net::raise_open_files();
   if (files < static_cast<std::size_t>(config.max_connections) + kFilesBeyondConnections)
     log(Level::warning, "only " + std::to_string(files) +

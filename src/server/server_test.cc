@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <thread>
 
 #include "net/line_door.h"
@@ -67,8 +68,9 @@ class Peer {
     if (auto fd = net::connect_to(address, seconds(20))) fd_ = std::move(*fd);
   }
   bool connected() const { return bool(fd_); }
-  std::string ask() {
-    (void)!::send(fd_.get(), "\n", 1, MSG_NOSIGNAL);
+  std::string ask(std::string request = {}) {
+    request += '\n';
+    (void)!::send(fd_.get(), request.data(), request.size(), MSG_NOSIGNAL);
     return hear();
   }
   std::string hear() {
@@ -217,6 +219,88 @@ TEST_F(ServerTest, DrainTellsThePeersAndRefusesNewOnes) {
   thread_.join();
   EXPECT_TRUE(in_time_);
   EXPECT_FALSE(Peer(address).connected());
+}
+
+TEST_F(ServerTest, CountsWhatItDoes) {
+  config_.max_connections = 3;
+  use_limits("limits: {a: {quota: 1/s}}");
+  start();
+  std::vector<Peer> peers;
+  for (int i = 0; i < 3; ++i) peers.push_back(resp());
+  for (auto& p : peers) EXPECT_EQ(p.ask(), "1/s");
+  EXPECT_EQ(resp().hear(), "");  // One too many.
+  server_->reload();
+  eventually([&] { return server_->process().reloads == 1; });
+  const auto page = server_->process().metrics();
+  for (const char* line : {
+           "sluice_ready 1\n",
+           "sluice_connections{door=\"resp\"} 3\n",
+           "sluice_connections{door=\"http\"} 0\n",
+           "sluice_connections_accepted_total{door=\"resp\"} 3\n",
+           "sluice_connections_refused_total{door=\"resp\"} 1\n",
+           "sluice_connections_closed_total{door=\"resp\",reason=\"idle\"} 0\n",
+           "sluice_connections_max 3\n",
+           "sluice_read_bytes_total{door=\"resp\"} 3\n",
+           "sluice_written_bytes_total{door=\"resp\"} 12\n",
+           "sluice_limits_reloads_total 1\n",
+           "sluice_limits_rejected_total 0\n",
+           "sluice_table_keys 0\n",
+           "sluice_table_max_keys 10000000\n",
+           "sluice_build_info{version=\"",
+           "process_resident_memory_bytes ",
+       })
+    EXPECT_NE(page.find(line), std::string::npos) << line << " is not in\n" << page;
+  const auto files = page.find("\nprocess_open_fds ");
+  ASSERT_NE(files, std::string::npos);
+  EXPECT_GT(std::atoi(page.c_str() + files + 18), 6);
+}
+
+TEST_F(ServerTest, EveryMetricIsInTheDocumentsAndTheOtherWayRound) {
+  config_.snapshot = folder_ + "/buckets";
+  start();
+  std::ifstream in(OPERATIONS_MD);
+  const std::string all{std::istreambuf_iterator<char>(in), {}};
+  const auto docs = all.substr(all.find("\n## Metrics\n"));
+  const auto page = server_->process().metrics();
+  const auto check = [](std::string_view text, const char* expression, const std::string& other,
+                        std::string_view before, std::string_view after) {
+    const std::regex name(expression);
+    int names = 0;
+    for (std::cregex_iterator it(text.data(), text.data() + text.size(), name), end; it != end; ++it, ++names)
+      EXPECT_NE(other.find(std::string(before) + (*it)[1].str() + std::string(after)), std::string::npos)
+          << (*it)[1];
+    EXPECT_GT(names, 25);
+  };
+  check(page, "# TYPE (\\S+) ", docs, "`", "`");
+  check(docs.substr(0, docs.find("\n```")), "`((?:sluice|process)_\\w+)`", page, "# TYPE ", " ");
+}
+
+TEST_F(ServerTest, TheDoorsReportTheirDecisions) {
+  auto server = Server::start(config_, doors());
+  ASSERT_TRUE(server) << server.error().message;
+  server_ = std::move(*server);
+  thread_ = std::thread([this] { in_time_ = server_->run(false); });
+  {
+    Peer peer(server_->addresses()[0]);
+    for (const char* expected : {":0\r", ":0\r", ":1\r"}) {
+      EXPECT_EQ(peer.ask("CL.THROTTLE k 1 1 86400"), "*5\r");
+      EXPECT_EQ(peer.hear(), expected);
+      for (int i = 0; i < 4; ++i) peer.hear();
+    }
+    EXPECT_EQ(peer.ask("PING"), "+PONG\r");
+  }
+  // The last answer is on its way before it is counted.
+  eventually([&] {
+    return server_->process().metrics().find("sluice_request_seconds_count{door=\"resp\"} 4\n") !=
+           std::string::npos;
+  });
+  const auto page = server_->process().metrics();
+  for (const char* line : {
+           "sluice_decisions_total{limit=\"#throttle\",outcome=\"allowed\"} 2\n",
+           "sluice_decisions_total{limit=\"#throttle\",outcome=\"refused\"} 1\n",
+           "sluice_table_keys 1\n",
+       })
+    EXPECT_NE(page.find(line), std::string::npos) << line << " is not in\n" << page;
 }
 
 TEST_F(ServerTest, WhatCannotStartSaysWhy) {

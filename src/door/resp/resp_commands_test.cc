@@ -233,6 +233,13 @@ TEST(NamedLimits, AReloadKeepsTheBuckets) {
             "(error) ERR no limit is named 'api'; SLUICE.LIMITS lists those that are");
 }
 
+// They were once the buckets of a limit called throttle, too.
+TEST(NamedLimits, ALimitMayBeCalledThrottle) {
+  TestDoor t({}, {test_limit("throttle", {"10/day"})});
+  EXPECT_EQ(t.ask("CL.THROTTLE k 9 10 86400 10"), "[0 10 0 -1 86400]");
+  EXPECT_EQ(t.ask("SLUICE.PEEK throttle k"), R"([1 10 10 "0" "0" "10/day"])");
+}
+
 struct Counted final : observe::Decisions {
   void decided(std::string_view limit, Outcome outcome, std::uint64_t n) override {
     sums[{std::string(limit), outcome}] += n;
@@ -253,8 +260,8 @@ TEST(Counting, ByLimitAndOutcomeOnceABatch) {
       "try a\r\n";
   t.raw(pipeline);
   const decltype(counted.sums) expected = {
-      {{"throttle", Outcome::allowed}, 4}, {{"throttle", Outcome::refused}, 6},
-      {{"throttle", Outcome::never}, 1},   {{"try", Outcome::allowed}, 1},
+      {{"#throttle", Outcome::allowed}, 4}, {{"#throttle", Outcome::refused}, 6},
+      {{"#throttle", Outcome::never}, 1},   {{"try", Outcome::allowed}, 1},
       {{"try", Outcome::refused}, 1},  // Shadow or not.
   };
   EXPECT_EQ(counted.sums, expected);

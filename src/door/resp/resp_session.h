@@ -75,8 +75,9 @@ class RespDoor final : public net::SessionFactory {
 
   std::unique_ptr<net::Session> session(net::Host& host, std::string_view peer) override;
 
+  std::string_view refusal() const override { return "-ERR max number of clients reached\r\n"; }
   /// Requests answered so far. Any thread may ask.
-  std::uint64_t requests() const { return requests_.load(std::memory_order_relaxed); }
+  std::uint64_t requests() const override { return requests_.load(std::memory_order_relaxed); }
 
   // For the sessions and commands of this door.
   store::Store& store() { return store_; }
@@ -102,7 +103,8 @@ class RespDoor final : public net::SessionFactory {
   std::unique_ptr<LatestCommand> latest_command_;
   const RespOptions options_;
   observe::Decisions* const decisions_;
-  const store::Family throttle_family_{"throttle"};
+  const store::Family throttle_family_{
+      "#throttle"};  // No limit can be called so: '#' is not allowed in names.
   std::vector<std::unique_ptr<RespBatch>>
       spare_;  // Batches between two uses: one is enough for a local store.
   std::vector<std::unique_ptr<RespBatch>> adopted_;  // With the store; nobody waits for them any more.

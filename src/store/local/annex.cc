@@ -1,6 +1,11 @@
 #include "store/local/annex.h"
 
 namespace sluice::store {
+namespace {
+
+constexpr std::size_t kSweptForANewcomer = 64;  // A newcomer waits for no more; maintain() does the most.
+
+}  // namespace
 
 Annex::Entry* Annex::find(const KeyHash& key) {
   const auto it = entries_.find(key);
@@ -8,13 +13,13 @@ Annex::Entry* Annex::find(const KeyHash& key) {
 }
 
 Annex::Entry& Annex::add(const KeyHash& key, const Rate<Int128>& rate, std::int64_t now_ns) {
-  if (entries_.size() >= max_entries_) sweep(now_ns);
+  if (entries_.size() >= max_entries_) sweep(now_ns, kSweptForANewcomer);
   Int128 shared = 0;
   if (entries_.size() >= max_entries_)
     if (const auto victim = nearest_to_full(key, now_ns); victim != entries_.end()) {
       shared = std::min(victim->second.ahead(now_ns, rate), rate.full);
+      if (shared > 0) ++evictions_;  // A full bucket equals an absent one.
       entries_.erase(victim);
-      ++evictions_;
       withdraw();
     }
   Entry& entry = entries_[key];
@@ -39,12 +44,13 @@ Annex::Entries::iterator Annex::nearest_to_full(const KeyHash& key, std::int64_t
   return nearest == nullptr ? entries_.end() : entries_.find(*nearest);
 }
 
-void Annex::sweep(std::int64_t now_ns) {
-  std::erase_if(entries_, [&](const auto& item) {
-    if (item.second.held || item.second.ahead_ticks(now_ns) > 0) return false;
-    withdraw();
-    return true;
+void Annex::sweep(std::int64_t now_ns, std::size_t some) {
+  full_.clear();
+  const bool more = visit_some(swept_, some, [&](const KeyHash& key, const Entry& entry) {
+    if (!entry.held && entry.ahead_ticks(now_ns) == 0) full_.push_back(key);
   });
+  for (const KeyHash& key : full_) withdraw(), entries_.erase(key);
+  if (!more) swept_ = {};
 }
 
 }  // namespace sluice::store

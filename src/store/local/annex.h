@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "sluice/ticks.h"
 #include "store/local/key_hash.h"
@@ -59,7 +60,9 @@ class Annex {
   Entry* find(const KeyHash& key);
   /// REQUIRES: announced, and the key not here. The entry starts full, or shares if there is no room.
   Entry& add(const KeyHash& key, const Rate<Int128>& rate, std::int64_t now_ns);
-  void sweep(std::int64_t now_ns);
+  /// Goes on where the last call ended: about the next `some` entries, of which those that are full are
+  /// dropped.
+  void sweep(std::int64_t now_ns, std::size_t some);
   std::size_t size() const { return entries_.size(); }
   std::uint64_t evictions() const { return evictions_; }
   /// Where a visit has got to.
@@ -90,6 +93,8 @@ class Annex {
   std::atomic<std::uint64_t> users_{0};  // Entries, and those about to add one.
   Entries entries_;                      // Guarded by mutex_, as is the rest.
   std::uint64_t evictions_ = 0;
+  Cursor swept_;
+  std::vector<KeyHash> full_;  // What a sweep found.
 };
 
 }  // namespace sluice::store

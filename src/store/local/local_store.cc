@@ -28,7 +28,7 @@ void LocalStore::maintain(Time now, std::size_t lines) {
   buckets_->table.maintain(now_ns, lines);
   if (buckets_->annex.in_use()) {
     const std::lock_guard lock(buckets_->annex.mutex());
-    buckets_->annex.sweep(now_ns);
+    buckets_->annex.sweep(now_ns, lines);
   }
 }
 

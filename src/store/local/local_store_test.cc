@@ -161,6 +161,19 @@ TEST(LocalStore, SweepsWhatIsFull) {
   EXPECT_EQ(f.store.stats().keys, 0U);
 }
 
+TEST(LocalStore, SweepsWideQuotasToo) {
+  Fixture f;
+  const Quota wide = quota("999999937/s burst 999999937"), slow = quota("1/day burst 1000000000000");
+  for (int i = 0; i < 3'000; ++i) f.one("key" + std::to_string(i), wide, Op::take, 1000, Time(0s));
+  f.one("slow", slow, Op::take, 1, Time(0s));
+  EXPECT_EQ(f.store.stats().keys, 3'001U);
+  f.store.maintain(Time(2s), 100);  // In small steps.
+  EXPECT_GT(f.store.stats().keys, 2'000U);
+  for (int i = 0; i < 200; ++i) f.store.maintain(Time(2s), 100);
+  EXPECT_EQ(f.store.stats().keys, 1U);
+  EXPECT_EQ(f.store.stats().evictions, 0U);
+}
+
 // The promise under a flood: memory stays, who is drained stays drained, and a newcomer is never let in on
 // more than it would have got alone.
 TEST(LocalStore, AFloodNeitherGrowsTheTableNorFreesOffenders) {

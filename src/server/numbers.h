@@ -1,0 +1,25 @@
+// numbers.h: the numbers of /metrics that others keep than the doors: connections, the table, snapshots, the
+// process.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "observe/metrics.h"
+#include "server/doors.h"
+#include "server/snapshots.h"
+
+namespace sluice::server {
+
+struct DoorTotals {
+  std::string_view door;
+  NetTotals net;
+};
+
+/// REQUIRES: one entry a door. Reads /proc, some microseconds; on kernels before 6.2 one more for each open
+/// file.
+std::vector<observe::Family> numbers(std::span<const DoorTotals> doors, const store::LocalStats& table,
+                                     const Snapshots& snapshots, const Process& process,
+                                     const Config& config);
+
+}  // namespace sluice::server

@@ -1,0 +1,42 @@
+#include "server/timed_door.h"
+
+namespace sluice::server {
+
+namespace {
+
+class TimedSession final : public net::Session {
+ public:
+  TimedSession(std::unique_ptr<net::Session> session, const net::SessionFactory& door,
+               observe::DoorMetrics& metrics)
+      : session_(std::move(session)), door_(door), metrics_(metrics) {}
+
+  std::size_t feed(std::string_view in, Time now, std::string& out) override {
+    if (requests_ == 0) began_ = now;  // Otherwise they have waited for the store since began_.
+    const auto before = door_.requests();
+    const std::size_t used = session_->feed(in, now, out);
+    requests_ += door_.requests() - before;
+    if (requests_ > 0 && session_->state() != State::waiting) {
+      metrics_.answered(requests_, Clock::now() - began_);
+      requests_ = 0;
+    }
+    return used;
+  }
+  State state() const override { return session_->state(); }
+  void drain(std::string& out) override { session_->drain(out); }
+  void expire(net::Expiry why, std::string& out) override { session_->expire(why, out); }
+
+ private:
+  const std::unique_ptr<net::Session> session_;
+  const net::SessionFactory& door_;
+  observe::DoorMetrics& metrics_;
+  std::uint64_t requests_ = 0;  // Read and not yet answered.
+  Time began_;
+};
+
+}  // namespace
+
+std::unique_ptr<net::Session> TimedDoor::session(net::Host& host, std::string_view peer) {
+  return std::make_unique<TimedSession>(door_->session(host, peer), *door_, metrics_);
+}
+
+}  // namespace sluice::server
