@@ -59,8 +59,8 @@ class HttpParser {
  public:
   struct Limits {
     std::size_t line_bytes_max = 8 * 1024;     ///< The request line; above: 414.
-    std::size_t head_bytes_max = 16 * 1024;    ///< Request line and fields; trailers alike; above: 431.
-    std::size_t fields_max = 64;               ///< Above: 431.
+    std::size_t head_bytes_max = 32 * 1024;    ///< Request line and fields; trailers alike; above: 431.
+    std::size_t fields_max = 100;              ///< Above: 431.
     std::size_t body_bytes_max = 256 * 1024;   ///< Decoded; above: 413.
     std::size_t chunk_bytes_max = 128 * 1024;  ///< What chunked framing adds to a body; above: 413.
   };
