@@ -1,22 +1,16 @@
 #include "server/doors.h"
 
-#include <vector>
-
-#ifdef SLUICE_DOOR_RESP
 #include <unistd.h>
 
-#include "door/resp/resp_session.h"
-#endif
+#include <vector>
 
-#ifdef SLUICE_DOOR_HTTP
 #include "door/http/http_door.h"
-#endif
+#include "door/resp/resp_session.h"
 
 namespace sluice::server {
 
 namespace {
 
-#ifdef SLUICE_DOOR_RESP
 std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
   door::RespOptions options;
   options.password = parts.config.password;
@@ -39,25 +33,19 @@ std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
   };
   return std::make_unique<door::RespDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
 }
-#endif
 
-#ifdef SLUICE_DOOR_HTTP
 std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   door::HttpOptions options;
   options.version = SLUICE_VERSION;
   options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
-  return std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options));
+  options.metrics = parts.process.metrics;
+  return std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
 }
-#endif
 
 // A door is a row here.
 const std::vector<Door> kDoors = {
-#ifdef SLUICE_DOOR_RESP
     {"resp", &Config::resp, &Config::resp_idle, make_resp},
-#endif
-#ifdef SLUICE_DOOR_HTTP
     {"http", &Config::http, &Config::http_idle, make_http},
-#endif
 };
 
 }  // namespace
