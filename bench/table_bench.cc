@@ -8,7 +8,9 @@
 // Time is the thread's processor time. Keys are 20 bytes, in random order, and lie in memory in the order in
 // which they are asked for, as in a socket's buffer. Every decision is allowed and so writes; all are
 // counted.
+#include <array>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
