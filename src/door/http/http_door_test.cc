@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include <fstream>
 #include <set>
+#include <sstream>
 
 #include "door/http/openapi.h"
 #include "door/http/routes.h"
@@ -57,6 +59,30 @@ TEST(HttpRoutes, TheDocumentIsServedWithTheVersionAndItsReferencesLead) {
   int followed = 0;
   follow_references(document, document, followed);
   EXPECT_GT(followed, 20);
+}
+
+std::string manual() {
+  std::stringstream text;
+  text << std::ifstream(HTTP_MD).rdbuf();
+  return text.str();
+}
+
+TEST(HttpManual, HasEveryRoute) {
+  const auto text = manual();
+  for (const auto& route : routes()) {
+    const auto row = std::string("| ").append(route.method).append(" | `").append(route.path).append("` |");
+    EXPECT_NE(text.find(row), std::string::npos) << row;
+  }
+}
+
+TEST(HttpManual, ShowsWhatIsAnswered) {
+  const auto text = manual();
+  TestDoor t({}, {test_limit("api", {"100/s burst 200"})});
+  std::string answer = t.raw(post("/v1/take", R"({"limit":"api","key":"alice"})"));
+  std::erase(answer, '\r');
+  EXPECT_NE(text.find(answer), std::string::npos) << answer;
+  const auto wrong = t.ask(post("/v1/take", R"({"limit":"api","key":"alice","cost":-1})"));
+  EXPECT_NE(text.find(wrong.body), std::string::npos) << wrong.body;
 }
 
 TEST(HttpRoutes, OtherMethodsAndPathsAreRefused) {
