@@ -51,7 +51,7 @@ using SnapshotSink = std::function<Status(std::string_view bytes)>;
 /// Writes all buckets that are not full at `now`, which is `moment`. Decisions go on meanwhile, on all
 /// threads, and wait for nothing but, with wide quotas, some microseconds at a time for the annex. What was
 /// decided before the call is in it; what is decided meanwhile may be. Fails only if the sink does. Runs
-/// long: 0.1 s for 10M keys and what the sink takes.
+/// long: 0.2 s for 10M keys and what the sink takes.
 Result<SnapshotTotals> write_snapshot(LocalStore& store, Time now, const Moment& moment,
                                       const SnapshotSink& sink);
 

@@ -255,7 +255,7 @@ void Table::restore(const KeyHash& key, std::int64_t per_ns, std::int64_t ahead,
   Owned owned;
   while (own(key, rate, now_ns, owned, [] { return true; }) != Owning::done) make_room(now_ns);
   settle(key, owned, rate, now_ns, std::max(owned.ahead, ahead), true);
-  pay(now_ns);
+  if (growing() || over_load(used(), slots())) pay(now_ns);  // There is nothing to sweep.
 }
 
 }  // namespace sluice::store
