@@ -13,8 +13,8 @@
 // that would rather have a timer of theirs do it.
 //
 // Every call is thread-safe, on one limiter from any number of threads. Deciding on a key that is there takes
-// no lock and allocates nothing, about 50 to 100 ns; spans are about twice as fast a key, since the memory
-// latencies overlap. (Quotas that need 128 bits, ticks.h, are kept behind a mutex.)
+// no lock and allocates nothing; in spans a key costs less than half as much, since the memory latencies
+// overlap. (Quotas that need 128 bits, ticks.h, are kept behind a mutex.)
 //
 // `now` may come from any one clock. A time before the latest that the limiter was given, for whatever key,
 // counts as that latest one. Calls without `now` read Clock::now().

@@ -33,7 +33,8 @@ int main() {
   auto limiter = sluice::KeyedLimiter::make({"10/s burst 2", "100/h"});
   expect(static_cast<bool>(limiter), "a limiter is made");
   const std::string key = "alice";
-  expect(limiter->take(key, 2, at(0)).allowed() && !limiter->take(key, 1, at(0)).allowed(), "a key is limited");
+  expect(limiter->take(key, 2, at(0)).allowed() && !limiter->take(key, 1, at(0)).allowed(),
+         "a key is limited");
   expect(limiter->take(4711, 2, at(0)).allowed(), "another one is not");
 
   const auto held = limiter->hold("bob", 2, std::chrono::minutes(1), at(0));
