@@ -63,7 +63,7 @@ class HttpDoor final : public net::SessionFactory {
   std::string_view refusal() const override { return refusal_; }
 
   /// Requests answered so far. Any thread may ask.
-  std::uint64_t requests() const { return requests_.load(std::memory_order_relaxed); }
+  std::uint64_t requests() const override { return requests_.load(std::memory_order_relaxed); }
 
   // For the sessions of this door.
   store::Store& store() { return store_; }

@@ -1,11 +1,6 @@
 #include "store/local/annex.h"
 
 namespace sluice::store {
-namespace {
-
-constexpr std::size_t kSweptForANewcomer = 64;  // A newcomer waits for no more; maintain() does the most.
-
-}  // namespace
 
 Annex::Entry* Annex::find(const KeyHash& key) {
   const auto it = entries_.find(key);
@@ -13,7 +8,8 @@ Annex::Entry* Annex::find(const KeyHash& key) {
 }
 
 Annex::Entry& Annex::add(const KeyHash& key, const Rate<Int128>& rate, std::int64_t now_ns) {
-  if (entries_.size() >= max_entries_) sweep(now_ns, kSweptForANewcomer);
+  // No sweep here: it would look at many entries for each newcomer of a flood. maintain() sweeps by its timer,
+  // and of the neighbours a full one is the nearest to full.
   Int128 shared = 0;
   if (entries_.size() >= max_entries_)
     if (const auto victim = nearest_to_full(key, now_ns); victim != entries_.end()) {

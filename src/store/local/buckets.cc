@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 namespace sluice::store {
@@ -95,8 +96,8 @@ Buckets::Attempt Buckets::attempt(std::span<Link> links, std::int64_t now_ns, bo
   std::array<Link*, kChainMax> order;
   std::transform(links.begin(), links.end(), order.begin(), [](Link& link) { return &link; });
   const auto sorted = std::span(order).first(links.size());
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Link* a, const Link* b) {
-    return std::pair(a->key.fingerprint, a->key.place) < std::pair(b->key.fingerprint, b->key.place);
+  std::sort(sorted.begin(), sorted.end(), [](const Link* a, const Link* b) {
+    return std::tuple(a->key.fingerprint, a->key.place, a) < std::tuple(b->key.fingerprint, b->key.place, b);
   });
   Attempt result = Attempt::done;
   std::size_t held = 0;
