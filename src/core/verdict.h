@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <span>
-#include <tuple>
+#include <utility>
 
 #include "sluice/decision.h"
 
@@ -13,8 +13,9 @@ namespace sluice {
 /// that is due last, then the one with the fewest tokens left. REQUIRES: not empty.
 inline std::size_t deciding(std::span<const Decision> decisions) {
   const auto graver = [](const Decision& a, const Decision& b) {
-    return std::tuple(a.outcome, a.retry_after, a.due_after, -a.remaining) >
-           std::tuple(b.outcome, b.retry_after, b.due_after, -b.remaining);
+    if (a.outcome != b.outcome) return a.outcome > b.outcome;
+    if (!a.allowed()) return a.retry_after > b.retry_after;
+    return std::pair(-a.due_after, a.remaining) < std::pair(-b.due_after, b.remaining);
   };
   std::size_t worst = 0;
   for (std::size_t i = 1; i < decisions.size(); ++i)

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/verdict.h"
+
 namespace sluice::policy {
 
 Limit::Limit(std::string limit_name, std::vector<Quota> limit_quotas)
@@ -34,17 +36,8 @@ void append_asks(const Limit& limit, std::string_view key, std::int64_t amount, 
 }
 
 Verdict combine(std::span<const Decision> chain) {
-  std::size_t worst = 0;
-  for (std::size_t i = 1; i < chain.size(); ++i) {
-    const Decision& a = chain[i];
-    const Decision& b = chain[worst];
-    const bool worse = a.outcome != b.outcome ? a.outcome > b.outcome
-                       : a.outcome == Outcome::allowed
-                           ? std::pair(-a.due_after, a.remaining) < std::pair(-b.due_after, b.remaining)
-                           : a.retry_after > b.retry_after;
-    if (worse) worst = i;
-  }
-  return {chain[worst], worst};
+  const std::size_t decided = deciding(chain);
+  return {chain[decided], decided};
 }
 
 }  // namespace sluice::policy

@@ -50,8 +50,7 @@ void append_asks(const Limit& limit, std::string_view key, std::int64_t amount, 
 /// The decisions of one chain as one answer.
 struct Verdict {
   Decision decision;        ///< Of the quota that decided; its outcome is the chain's.
-  std::size_t decided = 0;  ///< Index of that quota: of those that refuse the one with the longest wait,
-                            ///< otherwise the one with the fewest tokens left.
+  std::size_t decided = 0;  ///< Index of that quota (deciding() in core/verdict.h).
 };
 Verdict combine(std::span<const Decision> chain);
 
