@@ -1,17 +1,8 @@
 #include "door/http/batch.h"
 
 #include "door/http/answer.h"
-#include "door/http/session.h"
 
 namespace sluice::door::http {
-
-void HttpBatch::decided() {
-  done = true;
-  if (waiting != nullptr)
-    waiting->wake();
-  else if (adopted)
-    door.bury(*this);  // Deletes this.
-}
 
 void HttpBatch::answered_in_text(std::size_t begin) {
   const auto bytes = static_cast<std::uint32_t>(text.size() - begin);
@@ -30,37 +21,21 @@ void HttpBatch::write(std::string& out) {
     }
     const auto of_reply = std::span(items).subspan(reply.first, reply.count);
     write_reply(reply, of_reply, decisions, body, out);
-    if (door.decisions() == nullptr) continue;
+    if (!counts.on()) continue;
     for (const Item& item : of_reply) count(item);
   }
-  report();
+  counts.report();
 }
 
 void HttpBatch::count(const Item& item) {
   if (item.named == nullptr) return;
-  const store::Ask& ask = asks[item.first];
-  if (ask.amount == 0 || ask.op == Op::peek || ask.op == Op::refund || ask.op == Op::reset) return;
-  if (counted_limit_ != item.named->limit) {
-    report();
-    counted_limit_ = item.named->limit;
-  }
   const auto chain = std::span<const Decision>(decisions).subspan(item.first, item.count);
-  ++counts_[static_cast<std::size_t>(policy::combine(chain).decision.outcome)];
-}
-
-void HttpBatch::report() {
-  for (std::size_t i = 0; i < std::size(counts_); ++i) {
-    if (counts_[i] != 0) door.decisions()->decided(counted_limit_->name, static_cast<Outcome>(i), counts_[i]);
-    counts_[i] = 0;
-  }
-  counted_limit_ = nullptr;
+  counts.count(item.named->limit->name, asks[item.first], policy::combine(chain).decision.outcome);
 }
 
 void HttpBatch::clear() {
   constexpr std::size_t kKept = 64 * 1024;  // Larger buffers are given back.
-  waiting = nullptr;
-  done = false;
-  asks.clear();
+  clear_asks();
   items.clear();
   replies.clear();
   text.clear();

@@ -10,18 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "door/batching.h"
+#include "door/decision_counts.h"
 #include "door/http/http_door.h"
 #include "door/http/named_limits.h"
 #include "door/http/wish.h"
 #include "store/store.h"
 
 namespace sluice::door::http {
-
-inline constexpr std::size_t kBatchAsks = 64;  ///< As many as the store's prefetching gains from.
-inline constexpr std::size_t kBatchReplies =
-    256;  ///< Requests of one batch, those without an ask among them.
-
-class HttpSession;
 
 /// What one decision is asked for and where it stands. Of a list, one each.
 struct Item {
@@ -45,10 +41,9 @@ struct Reply {
   std::uint32_t count = 0;
 };
 
-struct HttpBatch final : store::Completion {
-  explicit HttpBatch(HttpDoor& owner) : door(owner) {}
+struct HttpBatch final : Batch<HttpBatch> {
+  explicit HttpBatch(HttpDoor& owner) : Batch(owner.batches()), counts(owner.decisions()) {}
 
-  void decided() override;
   /// What was written to `text` since it had `begin` bytes is the next response.
   void answered_in_text(std::size_t begin);
   /// Appends all responses to `out`, in order, and counts the decisions.
@@ -56,13 +51,6 @@ struct HttpBatch final : store::Completion {
   /// Ready for another use.
   void clear();
 
-  HttpDoor& door;
-  HttpSession* waiting = nullptr;  ///< Whom to wake; null while the store has not returned from decide().
-  bool adopted = false;            ///< The door alone holds it: nobody will read the answers.
-  bool done = false;
-
-  std::vector<store::Ask> asks;
-  std::vector<Decision> decisions;
   std::vector<Item> items;
   std::vector<Reply> replies;
   std::string text;
@@ -70,14 +58,10 @@ struct HttpBatch final : store::Completion {
   std::vector<Wish> wishes;                   ///< Of the request that is being read.
   std::string body;                           ///< Of the response that is being written.
   std::shared_ptr<const NamedLimits> limits;  ///< Keeps the limits of `asks` alive across a reload.
-  store::Batch call;
+  DecisionCounts counts;
 
  private:
   void count(const Item& item);
-  void report();
-
-  const policy::Limit* counted_limit_ = nullptr;
-  std::uint64_t counts_[3] = {};  // By outcome, of counted_limit_, not yet reported.
 };
 
 }  // namespace sluice::door::http

@@ -27,28 +27,4 @@ const std::shared_ptr<const http::NamedLimits>& HttpDoor::limits() {
   return limits_;
 }
 
-std::unique_ptr<http::HttpBatch> HttpDoor::lend() {
-  if (spare_.empty()) return std::make_unique<http::HttpBatch>(*this);
-  auto batch = std::move(spare_.back());
-  spare_.pop_back();
-  return batch;
-}
-
-void HttpDoor::give_back(std::unique_ptr<http::HttpBatch> batch) {
-  constexpr std::size_t kSpareMax = 64;
-  batch->clear();
-  if (spare_.size() < kSpareMax) spare_.push_back(std::move(batch));
-}
-
-void HttpDoor::adopt(std::unique_ptr<http::HttpBatch> batch) {
-  batch->waiting = nullptr;
-  if (batch->done) return;  // Decided, and the session went before it was told: nobody will call again.
-  batch->adopted = true;
-  adopted_.push_back(std::move(batch));
-}
-
-void HttpDoor::bury(http::HttpBatch& adopted) {
-  std::erase_if(adopted_, [&](const auto& batch) { return batch.get() == &adopted; });
-}
-
 }  // namespace sluice::door

@@ -25,6 +25,7 @@
 #include <string_view>
 #include <vector>
 
+#include "door/batching.h"
 #include "net/session.h"
 #include "observe/decisions.h"
 #include "policy/current.h"
@@ -70,11 +71,7 @@ class HttpDoor final : public net::SessionFactory {
   const std::shared_ptr<const http::NamedLimits>& limits();  ///< Those in force now.
   const HttpOptions& options() const { return options_; }
   observe::Decisions* decisions() { return decisions_; }
-  std::unique_ptr<http::HttpBatch> lend();
-  void give_back(std::unique_ptr<http::HttpBatch> batch);
-  /// A connection went away while its batch was with the store: the batch stays until it is decided.
-  void adopt(std::unique_ptr<http::HttpBatch> batch);
-  void bury(http::HttpBatch& adopted);
+  BatchPool<http::HttpBatch>& batches() { return batches_; }
   void count_requests(std::uint64_t n) {
     // relaxed, and no read-modify-write: one thread alone writes, and nothing hangs on it.
     requests_.store(requests_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
@@ -86,9 +83,8 @@ class HttpDoor final : public net::SessionFactory {
   std::shared_ptr<const http::NamedLimits> limits_;  // Made from what view_ gave last.
   const HttpOptions options_;
   observe::Decisions* const decisions_;
-  std::string refusal_;                                  // Constant after construction.
-  std::vector<std::unique_ptr<http::HttpBatch>> spare_;  // Between two uses: one is enough for a local store.
-  std::vector<std::unique_ptr<http::HttpBatch>> adopted_;  // With the store; nobody waits for them any more.
+  std::string refusal_;  // Constant after construction.
+  BatchPool<http::HttpBatch> batches_;
   std::atomic<std::uint64_t> requests_{0};
 };
 

@@ -1,7 +1,5 @@
 #include "door/resp/batch.h"
 
-#include "door/resp/session.h"
-
 namespace sluice::door {
 
 NamedLimits::NamedLimits(std::shared_ptr<const policy::LimitSet> from) : set(std::move(from)) {
@@ -14,14 +12,6 @@ NamedLimits::NamedLimits(std::shared_ptr<const policy::LimitSet> from) : set(std
 const NamedLimit* NamedLimits::find(std::string_view name) const {
   const policy::Limit* const limit = set->find(name);
   return limit == nullptr ? nullptr : &limits[static_cast<std::size_t>(limit - set->all().data())];
-}
-
-void RespBatch::decided() {
-  done = true;
-  if (waiting != nullptr)
-    waiting->wake();
-  else if (adopted)
-    door.bury(*this);  // Deletes this.
 }
 
 void RespBatch::answered_in_text(std::size_t begin) {
@@ -43,36 +33,16 @@ void RespBatch::write(std::string& out) {
     const auto chain = all.subspan(reply.first, reply.count);
     wire::RespWriter writer(out, reply.version);
     reply.format(reply, chain, writer);
-    if (door.decisions() != nullptr)
-      count(reply, chain.size() == 1 ? chain[0] : policy::combine(chain).decision);
+    if (counts.on())
+      counts.count(reply.named == nullptr ? door.throttle_family().name : reply.named->limit->name,
+                   asks[reply.first],
+                   chain.size() == 1 ? chain[0].outcome : policy::combine(chain).decision.outcome);
   }
-  report();
-}
-
-void RespBatch::count(const Reply& reply, const Decision& decision) {
-  const store::Ask& ask = asks[reply.first];
-  if (ask.amount == 0 || ask.op == Op::peek || ask.op == Op::refund || ask.op == Op::reset) return;
-  const std::string_view limit =
-      reply.named == nullptr ? door.throttle_family().name : reply.named->limit->name;
-  if (limit.data() != counted_limit_.data()) {
-    report();
-    counted_limit_ = limit;
-  }
-  ++counts_[static_cast<std::size_t>(decision.outcome)];
-}
-
-void RespBatch::report() {
-  for (std::size_t i = 0; i < std::size(counts_); ++i) {
-    if (counts_[i] != 0) door.decisions()->decided(counted_limit_, static_cast<Outcome>(i), counts_[i]);
-    counts_[i] = 0;
-  }
-  counted_limit_ = {};
+  counts.report();
 }
 
 void RespBatch::clear() {
-  waiting = nullptr;
-  done = false;
-  asks.clear();
+  clear_asks();
   replies.clear();
   text.clear();
   if (text.capacity() > door.options().output_bytes_max) text = {};

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "door/batching.h"
+#include "door/decision_counts.h"
 #include "door/resp/quota_cache.h"
 #include "door/resp/resp_session.h"
 #include "policy/limit.h"
@@ -15,11 +17,6 @@
 
 namespace sluice::door {
 
-inline constexpr std::size_t kBatchAsks = 64;  ///< As many as the store's prefetching gains from.
-inline constexpr std::size_t kBatchReplies =
-    256;  ///< Requests of one batch, those without an ask among them.
-
-class RespSession;
 struct Reply;
 /// Writes one request's reply from its decisions.
 using Format = void (*)(const Reply& reply, std::span<const Decision> decisions, wire::RespWriter& out);
@@ -48,10 +45,9 @@ struct Reply {
   wire::RespVersion version;  ///< HELLO may change it from one request to the next.
 };
 
-struct RespBatch final : store::Completion {
-  explicit RespBatch(RespDoor& owner) : door(owner) {}
+struct RespBatch final : Batch<RespBatch> {
+  explicit RespBatch(RespDoor& owner) : Batch(owner.batches()), door(owner), counts(owner.decisions()) {}
 
-  void decided() override;
   /// One ask, answered by `format`.
   void ask(const store::Ask& ask, Format format, wire::RespVersion version) {
     asks.push_back(ask);
@@ -65,24 +61,11 @@ struct RespBatch final : store::Completion {
   void clear();
 
   RespDoor& door;
-  RespSession* waiting = nullptr;  ///< Whom to wake; null while the store has not returned from decide().
-  bool adopted = false;            ///< The door alone holds it: nobody will read the answers.
-  bool done = false;
-
-  std::vector<store::Ask> asks;
-  std::vector<Decision> decisions;
   std::vector<Reply> replies;
   std::string text;
   QuotaCache quotas;
   std::shared_ptr<const NamedLimits> limits;  ///< Keeps the named limits of `asks` alive across a reload.
-  store::Batch call;
-
- private:
-  void count(const Reply& reply, const Decision& decision);
-  void report();
-
-  std::string_view counted_limit_;
-  std::uint64_t counts_[3] = {};  // By outcome, of counted_limit_, not yet reported.
+  DecisionCounts counts;
 };
 
 }  // namespace sluice::door

@@ -30,36 +30,9 @@ const std::shared_ptr<const NamedLimits>& RespDoor::limits() {
   return limits_;
 }
 
-std::unique_ptr<RespBatch> RespDoor::lend() {
-  if (spare_.empty()) return std::make_unique<RespBatch>(*this);
-  auto batch = std::move(spare_.back());
-  spare_.pop_back();
-  return batch;
-}
-
-void RespDoor::give_back(std::unique_ptr<RespBatch> batch) {
-  constexpr std::size_t kSpareMax = 64;
-  batch->clear();
-  if (spare_.size() < kSpareMax) spare_.push_back(std::move(batch));
-}
-
-void RespDoor::adopt(std::unique_ptr<RespBatch> batch) {
-  batch->waiting = nullptr;
-  batch->adopted = true;
-  adopted_.push_back(std::move(batch));
-}
-
-void RespDoor::bury(RespBatch& adopted) {
-  std::erase_if(adopted_, [&](const auto& batch) { return batch.get() == &adopted; });
-}
-
 RespSession::RespSession(RespDoor& door, net::Host& host, std::string_view peer, std::uint64_t id)
-    : door_(door), host_(host), peer_(peer), id_(id), parser_(door.options().limits) {
+    : BatchingSession(door, host), peer_(peer), id_(id), parser_(door.options().limits) {
   authenticate(door.options().password.empty());
-}
-
-RespSession::~RespSession() {
-  if (waited_for_ != nullptr) door_.adopt(std::move(waited_for_));
 }
 
 void RespSession::reset() {
@@ -69,47 +42,14 @@ void RespSession::reset() {
 }
 
 std::size_t RespSession::feed(std::string_view in, Time now, std::string& out) {
-  if (state_ == State::closing) return in.size();
-  now_ = now;
   if (!born_) born_ = now;
-  std::string_view rest = in;
-  std::unique_ptr<RespBatch> batch;
-  if (waited_for_ != nullptr) {
-    if (!waited_for_->done) return 0;
-    batch = std::move(waited_for_);
-    batch->write(out);
-    batch->clear();
-    rest.remove_prefix(waited_bytes_);
-    state_ = last_word_said_ ? State::closing : State::reading;
-  } else {
-    batch = door_.lend();
-  }
-
-  bool more = true;
-  while (more && state_ == State::reading && out.size() < door_.options().output_bytes_max) {
-    const std::string_view before = rest;
-    more = gather(rest, *batch, out);
-    if (!batch->replies.empty()) {
-      if (!decide(batch)) {
-        waited_bytes_ = before.size() - rest.size();
-        return in.size() - before.size();
-      }
-      batch->write(out);
-      batch->clear();
-    }
-    if (last_word_said_) state_ = State::closing;
-  }
-  door_.give_back(std::move(batch));
-  return state_ == State::closing ? in.size() : in.size() - rest.size();
+  return BatchingSession::feed(in, now, out);
 }
 
-// Reads requests until a batch is full. False: there is no further whole request.
 bool RespSession::gather(std::string_view& rest, RespBatch& batch, std::string& out) {
-  const std::size_t output_bytes_max = door_.options().output_bytes_max;
   std::uint64_t requests = 0;
   bool more = true;
-  while (batch.asks.size() < kBatchAsks && batch.replies.size() < kBatchReplies && !last_word_said_ &&
-         out.size() + batch.text.size() < output_bytes_max) {
+  while (!last_word_said_ && !full(batch, out)) {
     const auto event = parser_.feed(rest);
     if (event == wire::RespParser::Event::need_more) {
       more = false;
@@ -137,19 +77,6 @@ void RespSession::run(RespBatch& batch, std::string& out) {
   else
     call.reply.error(std::string("ERR ").append(parser_.error()));
   if (!first) batch.answered_in_text(begin);
-}
-
-// True if the decisions are here; otherwise the batch is kept and the session waits.
-bool RespSession::decide(std::unique_ptr<RespBatch>& batch) {
-  if (batch->asks.empty()) return true;
-  batch->decisions.resize(batch->asks.size());
-  batch->call = {.asks = batch->asks, .decisions = batch->decisions, .now = now_};
-  door_.store().decide(batch->call, *batch);
-  if (batch->done) return true;
-  batch->waiting = this;
-  waited_for_ = std::move(batch);
-  state_ = State::waiting;
-  return false;
 }
 
 void RespSession::drain(std::string&) {

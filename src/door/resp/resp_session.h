@@ -26,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include "door/batching.h"
 #include "net/session.h"
 #include "observe/decisions.h"
 #include "policy/current.h"
@@ -86,11 +87,7 @@ class RespDoor final : public net::SessionFactory {
   const RespOptions& options() const { return options_; }
   observe::Decisions* decisions() { return decisions_; }
   const store::Family& throttle_family() const { return throttle_family_; }
-  std::unique_ptr<RespBatch> lend();
-  void give_back(std::unique_ptr<RespBatch> batch);
-  /// A connection went away while its batch was with the store: the batch stays until it is decided.
-  void adopt(std::unique_ptr<RespBatch> batch);
-  void bury(RespBatch& adopted);
+  BatchPool<RespBatch>& batches() { return batches_; }
   void count_requests(std::uint64_t n) {
     // relaxed, and no read-modify-write: one thread alone writes, and nothing hangs on it.
     requests_.store(requests_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
@@ -105,9 +102,7 @@ class RespDoor final : public net::SessionFactory {
   observe::Decisions* const decisions_;
   const store::Family throttle_family_{
       "#throttle"};  // No limit can be called so: '#' is not allowed in names.
-  std::vector<std::unique_ptr<RespBatch>>
-      spare_;  // Batches between two uses: one is enough for a local store.
-  std::vector<std::unique_ptr<RespBatch>> adopted_;  // With the store; nobody waits for them any more.
+  BatchPool<RespBatch> batches_;
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> own_client_ids_{0};
 };

@@ -13,18 +13,13 @@
 
 namespace sluice::door {
 
-class RespSession final : public net::Session {
+class RespSession final : public BatchingSession<RespDoor, RespBatch> {
  public:
   RespSession(RespDoor& door, net::Host& host, std::string_view peer, std::uint64_t id);
-  ~RespSession() override;
 
   std::size_t feed(std::string_view in, Time now, std::string& out) override;
-  State state() const override { return state_; }
   void drain(std::string& out) override;
   void expire(net::Expiry why, std::string& out) override;
-
-  /// The batch that this session waits for is decided.
-  void wake() { host_.resume(); }
 
   // What commands read and change.
   wire::RespVersion version = wire::RespVersion::resp2;
@@ -45,22 +40,14 @@ class RespSession final : public net::Session {
   void hang_up() { last_word_said_ = true; }
 
  private:
-  bool gather(std::string_view& rest, RespBatch& batch, std::string& out);
+  bool gather(std::string_view& rest, RespBatch& batch, std::string& out) override;
   void run(RespBatch& batch, std::string& out);
-  bool decide(std::unique_ptr<RespBatch>& batch);
 
-  RespDoor& door_;
-  net::Host& host_;
   const std::string peer_;
   const std::uint64_t id_;
   wire::RespParser parser_;
-  State state_ = State::reading;
   bool authenticated_ = false;
-  bool last_word_said_ = false;
   std::optional<Time> born_;  // The first feed.
-  Time now_;
-  std::unique_ptr<RespBatch> waited_for_;  // With the store.
-  std::size_t waited_bytes_ = 0;           // How much of `in` its requests take up.
 };
 
 }  // namespace sluice::door

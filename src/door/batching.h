@@ -1,0 +1,169 @@
+// batching.h: what every door's sessions do alike: gather asks from the bytes that came, have the store
+// decide them at once, write the replies in order; and wait, if the store answers later.
+//
+//     struct MyBatch : Batch<MyBatch> { void write(std::string& out); void clear(); replies ... };
+//     class MySession final : public BatchingSession<MyDoor, MyBatch> { bool gather(...) override; ... };
+//
+// A door lends batches, so idle connections hold none. It has store(), options().output_bytes_max and
+// batches(), which gives a BatchPool<MyBatch>.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "net/session.h"
+#include "store/store.h"
+
+namespace sluice::door {
+
+inline constexpr std::size_t kBatchAsks = 64;  ///< As many as the store's prefetching gains from.
+inline constexpr std::size_t kBatchReplies =
+    256;  ///< Requests of one batch, those without an ask among them.
+
+/// One thread's batches. Not thread-safe.
+template <class Own>
+class BatchPool {
+ public:
+  template <class Door>
+  std::unique_ptr<Own> lend(Door& door) {
+    if (spare_.empty()) return std::make_unique<Own>(door);
+    auto batch = std::move(spare_.back());
+    spare_.pop_back();
+    return batch;
+  }
+  void give_back(std::unique_ptr<Own> batch) {
+    constexpr std::size_t kSpareMax = 64;
+    batch->clear();
+    if (spare_.size() < kSpareMax) spare_.push_back(std::move(batch));
+  }
+  /// A connection went away while its batch was with the store: the batch stays until it is decided.
+  void adopt(std::unique_ptr<Own> batch) {
+    batch->waiting = nullptr;
+    if (batch->done) return;  // Decided, and the session went before it was told: nobody will call again.
+    batch->adopted = true;
+    adopted_.push_back(std::move(batch));
+  }
+  void bury(const Own& adopted) {
+    std::erase_if(adopted_, [&](const auto& batch) { return batch.get() == &adopted; });
+  }
+
+ private:
+  std::vector<std::unique_ptr<Own>> spare_;    // Between two uses: one is enough for a local store.
+  std::vector<std::unique_ptr<Own>> adopted_;  // With the store; nobody waits for them any more.
+};
+
+/// What one look into the input brought. `Own` is the door's batch.
+template <class Own>
+struct Batch : store::Completion {
+  explicit Batch(BatchPool<Own>& from) : pool(from) {}
+
+  void decided() override {
+    done = true;
+    if (waiting != nullptr)
+      waiting->resume();
+    else if (adopted)
+      pool.bury(static_cast<const Own&>(*this));  // Deletes this.
+  }
+  /// Own::clear() begins with it.
+  void clear_asks() {
+    waiting = nullptr;
+    done = false;
+    asks.clear();
+  }
+
+  BatchPool<Own>& pool;
+  net::Host* waiting = nullptr;  ///< Whom to wake; null while the store has not returned from decide().
+  bool adopted = false;          ///< The pool alone holds it: nobody will read the answers.
+  bool done = false;
+
+  std::vector<store::Ask> asks;
+  std::vector<Decision> decisions;
+  store::Batch call;
+
+ protected:
+  ~Batch() = default;  // The pool knows them as `Own`.
+};
+
+/// One connection. A feed reads and answers until the bytes are used up, the output is long enough, or the
+/// store is late.
+template <class Door, class Own>
+class BatchingSession : public net::Session {
+ public:
+  BatchingSession(Door& door, net::Host& host) : door_(door), host_(host) {}
+  ~BatchingSession() override {
+    if (waited_for_ != nullptr) door_.batches().adopt(std::move(waited_for_));
+  }
+
+  std::size_t feed(std::string_view in, Time now, std::string& out) override {
+    if (state_ == State::closing) return in.size();
+    now_ = now;
+    std::string_view rest = in;
+    std::unique_ptr<Own> batch;
+    if (waited_for_ != nullptr) {
+      if (!waited_for_->done) return 0;
+      batch = std::move(waited_for_);
+      batch->write(out);
+      batch->clear();
+      rest.remove_prefix(waited_bytes_);
+      state_ = last_word_said_ ? State::closing : State::reading;
+    } else {
+      batch = door_.batches().lend(door_);
+    }
+
+    bool more = true;
+    while (more && state_ == State::reading && out.size() < door_.options().output_bytes_max) {
+      const std::string_view before = rest;
+      more = gather(rest, *batch, out);
+      if (!batch->replies.empty()) {
+        if (!decide(batch)) {
+          waited_bytes_ = before.size() - rest.size();
+          return in.size() - before.size();
+        }
+        batch->write(out);
+        batch->clear();
+      }
+      if (last_word_said_) state_ = State::closing;
+    }
+    door_.batches().give_back(std::move(batch));
+    return state_ == State::closing ? in.size() : in.size() - rest.size();
+  }
+  State state() const override { return state_; }
+
+ protected:
+  /// Reads requests until a batch is full. False: there is no further whole request.
+  virtual bool gather(std::string_view& rest, Own& batch, std::string& out) = 0;
+
+  bool full(const Own& batch, const std::string& out) const {
+    return batch.asks.size() >= kBatchAsks || batch.replies.size() >= kBatchReplies ||
+           out.size() + batch.text.size() >= door_.options().output_bytes_max;
+  }
+
+  Door& door_;
+  State state_ = State::reading;
+  bool last_word_said_ = false;  // No request after this one is read; then the connection closes.
+  Time now_;
+  std::unique_ptr<Own> waited_for_;  // With the store.
+
+ private:
+  // True if the decisions are here; otherwise the batch is kept and the session waits.
+  bool decide(std::unique_ptr<Own>& batch) {
+    if (batch->asks.empty()) return true;
+    batch->decisions.resize(batch->asks.size());
+    batch->call = {.asks = batch->asks, .decisions = batch->decisions, .now = now_};
+    door_.store().decide(batch->call, *batch);
+    if (batch->done) return true;
+    batch->waiting = &host_;
+    waited_for_ = std::move(batch);
+    state_ = State::waiting;
+    return false;
+  }
+
+  net::Host& host_;
+  std::size_t waited_bytes_ = 0;  // How much of `in` the waiting batch's requests take up.
+};
+
+}  // namespace sluice::door

@@ -1,0 +1,44 @@
+// decision_counts.h: a batch's decisions on their way to observe::Decisions, summed while the limit is the
+// same.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "observe/decisions.h"
+#include "store/store.h"
+
+namespace sluice::door {
+
+class DecisionCounts {
+ public:
+  /// `to` may be null: then nothing is counted.
+  explicit DecisionCounts(observe::Decisions* to) : to_(to) {}
+
+  bool on() const { return to_ != nullptr; }
+  /// One request: its first ask, its decision. `limit` is one view a limit and stays until report(). What
+  /// only asks or gives back does not count.
+  void count(std::string_view limit, const store::Ask& ask, Outcome outcome) {
+    if (ask.amount == 0 || ask.op == Op::peek || ask.op == Op::refund || ask.op == Op::reset) return;
+    if (limit.data() != limit_.data()) {
+      report();
+      limit_ = limit;
+    }
+    ++counts_[static_cast<std::size_t>(outcome)];
+  }
+  void report() {
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+      if (counts_[i] != 0) to_->decided(limit_, static_cast<Outcome>(i), counts_[i]);
+      counts_[i] = 0;
+    }
+    limit_ = {};
+  }
+
+ private:
+  observe::Decisions* const to_;
+  std::string_view limit_;
+  std::array<std::uint64_t, 3> counts_{};  // By outcome, of limit_, not yet reported.
+};
+
+}  // namespace sluice::door
