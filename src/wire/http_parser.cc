@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "wire/hex.h"
+
 namespace sluice::wire {
 
 namespace {
@@ -287,8 +289,7 @@ HttpParser::Next HttpParser::chunk_size(std::string_view line) {
   length_ = 0;
   std::size_t i = 0;
   for (; i < line.size(); ++i) {
-    const char c = lower(line[i]);
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    const int digit = hex(line[i]);
     if (digit < 0) break;
     length_ = std::min(length_ * 16 + static_cast<std::size_t>(digit), limits_.body_bytes_max + 1);
   }

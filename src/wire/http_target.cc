@@ -2,17 +2,9 @@
 
 #include <algorithm>
 
+#include "wire/hex.h"
+
 namespace sluice::wire {
-
-namespace {
-
-int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char l = static_cast<char>(c | 0x20);
-  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
-
-}  // namespace
 
 HttpTarget split_target(std::string_view target) {
   if (!target.empty() && target.front() != '/') {

@@ -2,17 +2,12 @@
 
 #include <charconv>
 
+#include "wire/hex.h"
 #include "wire/json_utf8.h"
 
 namespace sluice::wire {
 
 namespace {
-
-int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char l = static_cast<char>(c | 0x20);
-  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
 
 /// The number in four hexadecimal digits, -1 if they are not.
 int hex4(std::string_view text) {

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
+
+#include "wire/hex.h"
 
 namespace sluice::wire {
 namespace {
@@ -54,13 +55,6 @@ inline Number header(const char* at, const char* end) {
 }
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-std::optional<char> hex(char c) {
-  if (c >= '0' && c <= '9') return static_cast<char>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<char>(c - 'a' + 10);
-  if (c >= 'A' && c <= 'F') return static_cast<char>(c - 'A' + 10);
-  return {};
-}
 
 char escaped(char c) {
   switch (c) {
@@ -185,9 +179,9 @@ bool RespParser::unquote(std::string_view line, std::size_t& at) {
     } else if (c == quote) {
       quote = 0;
       if (left > 0 && !is_space(line[at + 1])) return false;
-    } else if (c == '\\' && quote == '"' && left >= 3 && line[at + 1] == 'x' && hex(line[at + 2]) &&
-               hex(line[at + 3])) {
-      text_.push_back(static_cast<char>(*hex(line[at + 2]) * 16 + *hex(line[at + 3])));
+    } else if (c == '\\' && quote == '"' && left >= 3 && line[at + 1] == 'x' &&
+               hex(line[at + 2]) >= 0 && hex(line[at + 3]) >= 0) {
+      text_.push_back(static_cast<char>(hex(line[at + 2]) * 16 + hex(line[at + 3])));
       at += 3;
     } else if (c == '\\' && quote == '"' && left >= 1) {
       text_.push_back(escaped(line[++at]));

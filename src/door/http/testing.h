@@ -1,26 +1,15 @@
 // testing.h: a client's side of an HTTP session, for the tests beside this file.
 #pragma once
 
-#include <chrono>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "door/http/http_door.h"
-#include "store/local/local_store.h"
+#include "door/testing.h"
 
 namespace sluice::door::http {
-
-inline policy::Limit test_limit(std::string name, std::vector<const char*> quotas,
-                                policy::Mode mode = policy::Mode::enforce) {
-  std::vector<Quota> parsed;
-  for (const auto* text : quotas) parsed.push_back(*Quota::parse(text));
-  policy::Limit limit(std::move(name), std::move(parsed));
-  limit.mode = mode;
-  return limit;
-}
 
 inline std::string get(std::string_view target, std::string_view fields = {}) {
   return std::string("GET ").append(target).append(" HTTP/1.1\r\nHost: t\r\n").append(fields).append("\r\n");
@@ -66,28 +55,12 @@ inline Response read_response(std::string_view& in, bool head_only = false) {
   return r;
 }
 
-/// A door over a local store, one connection, and a clock that stands still unless moved.
-struct TestDoor {
+struct TestDoor : DoorUnderTest<HttpDoor, HttpOptions> {
   explicit TestDoor(HttpOptions options = {}, std::vector<policy::Limit> limits = {},
                     store::Store* other = nullptr, observe::Decisions* decisions = nullptr,
                     std::size_t max_keys = std::size_t{1} << 16)
-      : local({.max_keys = max_keys, .seed = 1}),
-        current(std::make_shared<const policy::LimitSet>(std::move(limits))),
-        door(other == nullptr ? local : *other, current, std::move(options), decisions),
-        session(door.session(host, "192.0.2.7:51000")) {}
+      : DoorUnderTest(std::move(options), std::move(limits), other, decisions, max_keys) {}
 
-  struct TestHost final : net::Host {
-    void resume() override { ++resumed; }
-    int resumed = 0;
-  };
-
-  /// Bytes in, bytes out; what is not consumed stays in front of the next.
-  std::string raw(std::string_view bytes) {
-    unread.append(bytes);
-    std::string out;
-    unread.erase(0, session->feed(unread, now, out));
-    return out;
-  }
   /// One request, one response.
   Response ask(std::string_view request) {
     const std::string out = raw(request);
@@ -96,21 +69,6 @@ struct TestDoor {
     if (!in.empty()) r.status = -1;
     return r;
   }
-  /// A new connection.
-  void reconnect() {
-    unread.clear();
-    session = door.session(host, "192.0.2.7:51000");
-  }
-  void at(std::chrono::nanoseconds since_start) { now = kStart + since_start; }
-
-  static constexpr Time kStart{std::chrono::hours(1000)};
-  Time now = kStart;
-  store::LocalStore local;
-  policy::Current current;
-  TestHost host;
-  HttpDoor door;
-  std::unique_ptr<net::Session> session;
-  std::string unread;
 };
 
 }  // namespace sluice::door::http

@@ -2,16 +2,13 @@
 #pragma once
 
 #include <charconv>
-#include <chrono>
-#include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "door/resp/resp_session.h"
-#include "store/local/local_store.h"
+#include "door/testing.h"
 
 namespace sluice::door {
 
@@ -70,37 +67,12 @@ inline std::string bulk_request(const std::vector<std::string>& args) {
   return text;
 }
 
-inline policy::Limit test_limit(std::string name, std::vector<const char*> quotas,
-                                policy::Mode mode = policy::Mode::enforce) {
-  std::vector<Quota> parsed;
-  for (const auto* text : quotas) parsed.push_back(*Quota::parse(text));
-  policy::Limit limit(std::move(name), std::move(parsed));
-  limit.mode = mode;
-  return limit;
-}
-
-/// A door over a local store, one connection, and a clock that stands still unless moved.
-struct TestDoor {
+struct TestDoor : DoorUnderTest<RespDoor, RespOptions> {
   explicit TestDoor(RespOptions options = {}, std::vector<policy::Limit> limits = {},
                     store::Store* other = nullptr, observe::Decisions* decisions = nullptr,
                     std::size_t max_keys = std::size_t{1} << 20)
-      : local(options_for(max_keys)),
-        current(std::make_shared<const policy::LimitSet>(std::move(limits))),
-        door(other == nullptr ? local : *other, current, std::move(options), decisions),
-        session(door.session(host, "192.0.2.7:51000")) {}
+      : DoorUnderTest(std::move(options), std::move(limits), other, decisions, max_keys) {}
 
-  struct TestHost final : net::Host {
-    void resume() override { ++resumed; }
-    int resumed = 0;
-  };
-
-  /// Bytes in, bytes out; what is not consumed stays in front of the next.
-  std::string raw(std::string_view bytes) {
-    unread.append(bytes);
-    std::string out;
-    unread.erase(0, session->feed(unread, now, out));
-    return out;
-  }
   /// One inline request, its reply as show() has it.
   std::string ask(std::string_view line) {
     const std::string out = raw(std::string(line).append("\r\n"));
@@ -109,22 +81,6 @@ struct TestDoor {
     std::string text = show(in);
     return in.empty() ? text : text.append(" <and more>");
   }
-  void at(std::chrono::nanoseconds since_start) { now = kStart + since_start; }
-
-  static store::LocalOptions options_for(std::size_t max_keys) {
-    store::LocalOptions options;
-    options.max_keys = max_keys;
-    return options;
-  }
-
-  static constexpr Time kStart{std::chrono::hours(1000)};
-  Time now = kStart;
-  store::LocalStore local;
-  policy::Current current;
-  TestHost host;
-  RespDoor door;
-  std::unique_ptr<net::Session> session;
-  std::string unread;
 };
 
 }  // namespace sluice::door
