@@ -8,18 +8,17 @@ constant text of the length of Sluice's body without looking at it. CPU is the s
 """
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+from servers import cpu_seconds, free_port, wait_for
 
 SLUICE = os.path.abspath(sys.argv[1])
 SECONDS = int(sys.argv[2]) if len(sys.argv) > 2 else 2
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 5
 CONNECTIONS = 16
-TICKS = os.sysconf("SC_CLK_TCK")
 SERVER, CLIENT = ("0", "1") if os.cpu_count() > 1 else ("0", "0")
 LIMITS = "limits:\n  api: {quota: 1000000/s burst 1000000}\n"
 LOAD = """
@@ -39,34 +38,6 @@ http {{
   server {{ listen 127.0.0.1:{port} reuseport; location / {{ default_type application/json; return 200 '{body}'; }} }}
 }}
 """
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(port):
-    for _ in range(200):
-        try:
-            return socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("http.py: a server did not start")
-
-
-def cpu_seconds(pid):
-    """Of the process and its children that run now: nginx works in a child."""
-    pids = [pid]
-    with open(f"/proc/{pid}/task/{pid}/children") as f:
-        pids += map(int, f.read().split())
-    total = 0
-    for one in pids:
-        with open(f"/proc/{one}/stat") as f:
-            fields = f.read().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
 
 
 class Run:

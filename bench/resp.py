@@ -10,17 +10,16 @@ redis-benchmark was the limit, which for Sluice and for PING it is.
 """
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+from servers import cpu_seconds, free_port, wait_for
 
 SLUICE = os.path.abspath(sys.argv[1])
 SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 2.0
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-TICKS = os.sysconf("SC_CLK_TCK")
 SERVER, CLIENT = ("0", "1") if os.cpu_count() > 1 else ("0", "0")
 
 # A token bucket as GCRA, with the script's own clock in microseconds. KEYS[1]; ARGV: capacity, microseconds a token, cost.
@@ -39,27 +38,6 @@ end
 redis.call('SET', KEYS[1], struct.pack('d', after), 'PX', math.ceil((after - now) / 1000) + 10000)
 return {0, tonumber(ARGV[1]), math.floor((full - after + now) / each), -1, math.ceil((after - now) / 1000000)}
 """
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def wait_for(port):
-    for _ in range(200):
-        try:
-            return socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("resp.py: a server did not start")
 
 
 class Run:

@@ -22,8 +22,10 @@ import sys
 import tempfile
 import unittest
 
+from harness import SLUICE, Server, environment
+
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-SLUICE, LIBRARY = os.path.abspath(sys.argv.pop(1)), os.path.abspath(sys.argv.pop(1))
+LIBRARY = os.path.abspath(sys.argv.pop(1))
 WAIT = 60
 LIMITS = "limits:\n  login: {quota: 5/min burst 10}\n  api: {quotas: [100/s burst 200, 10000/h]}\n  upload: {quota: 10MB/s burst 50MB, on: bytes}\n"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -70,32 +72,6 @@ def pattern(expected):
     return re.compile("".join(lines))
 
 
-class Server:
-    """`sluice serve` on free ports, in the document's folder."""
-
-    def __init__(self, folder):
-        self.log = open(os.path.join(folder, "server.log"), "w")
-        self.process = subprocess.Popen([SLUICE, "serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--limits", "limits.yaml"],
-                                        cwd=folder, stdout=subprocess.PIPE, stderr=self.log, text=True, env=clean())
-        self.ports = {}
-        for line in self.process.stdout:
-            if found := re.search(r"(\w+) listening on .*:(\d+)$", line):
-                self.ports[found[1]] = found[2]
-            if line == "sluice: ready\n":
-                return
-        raise AssertionError("the server did not start")
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait(WAIT)
-        self.process.stdout.close()
-        self.log.close()
-
-
-def clean():
-    return {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
-
-
 class Document:
     def __init__(self, path):
         self.path, self.blocks = path, blocks(path)
@@ -110,26 +86,26 @@ class Document:
         for block in self.blocks:
             if block.mark == "file":
                 self.write(block.words, block.body)
-        self.server = Server(self.folder.name)
+        self.server = Server("--limits", "limits.yaml", cwd=self.folder.name, http="127.0.0.1:0")
+        self.ports = {door: address.rsplit(":", 1)[1] for door, address in self.server.addresses.items()}
 
     def write(self, name, text):
         with open(os.path.join(self.folder.name, name), "w", encoding="utf-8") as f:
             f.write(text)
 
     def here(self, command):
-        """The command with this server's ports; None if it needs a door that this program does not have."""
-        if "8080" in command and "http" not in self.server.ports:
-            return None
-        return command.replace("6380", self.server.ports["resp"]).replace("8080", self.server.ports.get("http", ""))
+        """The command with this server's ports."""
+        return command.replace("6380", self.ports["resp"]).replace("8080", self.ports["http"])
 
     def run(self, command):
-        environment = {**clean(), "PATH": os.path.join(self.folder.name, "bin") + ":" + os.environ["PATH"], "COLUMNS": "120",
-                       "SLUICE_SERVER": "127.0.0.1:" + self.server.ports["resp"]}
-        return subprocess.run(["bash", "-c", command], cwd=self.folder.name, env=environment, stdout=subprocess.PIPE,
+        here = environment(PATH=os.path.join(self.folder.name, "bin") + ":" + os.environ["PATH"], COLUMNS="120",
+                           SLUICE_SERVER=self.server.addresses["resp"])
+        return subprocess.run(["bash", "-c", command], cwd=self.folder.name, env=here, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, timeout=WAIT)
 
     def end(self):
-        self.server.end()
+        with self.server:
+            self.server.end()
         self.folder.cleanup()
 
 
@@ -149,14 +125,11 @@ class Samples(unittest.TestCase):
         elif block.mark == "compile":
             self.compile(document, block)
         elif block.language == "sh":
-            if (command := document.here(block.body)) is not None:
-                done = document.run("set -e\n" + command)
-                self.assertEqual(done.returncode, 0, done.stdout)
+            done = document.run("set -e\n" + document.here(block.body))
+            self.assertEqual(done.returncode, 0, done.stdout)
         elif block.language == "console":
             for command, expected in steps(block.body):
-                if (here := document.here(command)) is None:
-                    continue
-                printed = document.run(here).stdout
+                printed = document.run(document.here(command)).stdout
                 told = "\n".join(line.rstrip() for line in printed.strip().splitlines())
                 if not pattern(expected).fullmatch(told + "\n" if told else ""):
                     self.fail(f"$ {command}\nprinted:\n{told}\nand not:\n{expected}")

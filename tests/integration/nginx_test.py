@@ -14,12 +14,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import unittest
 
-SLUICE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/release/sluice"
+from harness import WAIT, Folder, Server, eventually
+
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/nginx/nginx.conf")
-WAIT = 30
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 LIMITS = "limits: {api: {quotas: [1/h burst 3, 100/day]}}"
 
@@ -28,14 +27,6 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
-
-
-def eventually(what, why):
-    end = time.monotonic() + WAIT
-    while not what():
-        if time.monotonic() > end:
-            raise AssertionError(why())
-        time.sleep(0.01)
 
 
 def accepts(port):
@@ -67,15 +58,14 @@ class Application(http.server.BaseHTTPRequestHandler):
 
 
 @unittest.skipUnless(NGINX, "nginx is not installed")
-class Nginx(unittest.TestCase):
+class Nginx(Folder):
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="sluice-nginx-")
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        super().setUp()
         self.application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
         threading.Thread(target=self.application.serve_forever, daemon=True).start()
         self.addCleanup(self.application.server_close)
         self.addCleanup(self.application.shutdown)
-        self.sluice_port = self.start_sluice()
+        self.sluice = self.enterContext(Server("--limits", self.write("limits.yaml", LIMITS), resp="none", http="127.0.0.1:0"))
         self.port = self.start_nginx()
 
     def start(self, arguments, **options):
@@ -96,29 +86,15 @@ class Nginx(unittest.TestCase):
         self.addCleanup(end)
         return process, said
 
-    def start_sluice(self):
-        path = os.path.join(self.folder, "limits.yaml")
-        with open(path, "w") as f:
-            f.write(LIMITS)
-        self.sluice, said = self.start([SLUICE, "serve", "--resp", "none", "--http", "127.0.0.1:0", "--limits", path],
-                                       stdout=subprocess.PIPE,
-                                       env={k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")})
-        self.addCleanup(self.sluice.stdout.close)
-        line = self.sluice.stdout.readline()
-        self.assertIn("http listening on 127.0.0.1:", line, said())
-        return int(line.rsplit(":", 1)[1])
-
     def start_nginx(self):
         with open(EXAMPLE) as f:
             text = f.read()
         port = free_port()
-        for old, new in (("127.0.0.1:8088", f"127.0.0.1:{port}"), ("127.0.0.1:8080", f"127.0.0.1:{self.sluice_port}"),
+        for old, new in (("127.0.0.1:8088", f"127.0.0.1:{port}"), ("127.0.0.1:8080", self.sluice.addresses["http"]),
                          ("127.0.0.1:9000", f"127.0.0.1:{self.application.server_port}"), ("200ms", "10s")):
             self.assertIn(old, text)
             text = text.replace(old, new)
-        path = os.path.join(self.folder, "nginx.conf")
-        with open(path, "w") as f:
-            f.write(text)
+        path = self.write("nginx.conf", text)
         process, said = self.start([NGINX, "-p", self.folder, "-c", path, "-e", "stderr", "-g", "daemon off;"])
         eventually(lambda: accepts(port) or process.poll() is not None, said)
         self.assertIsNone(process.poll(), said())
@@ -160,8 +136,8 @@ class Nginx(unittest.TestCase):
         self.assertEqual((response.status, text), (403, b"application"))
 
     def test_without_sluice_requests_pass(self):
-        self.sluice.send_signal(signal.SIGKILL)
-        self.sluice.wait(WAIT)
+        self.sluice.signal(signal.SIGKILL)
+        self.sluice.process.wait(WAIT)
         for _ in range(5):
             self.assertEqual(self.ask()[0].status, 200)
 
