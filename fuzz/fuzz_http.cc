@@ -19,8 +19,8 @@ struct Side {
                          .chunk_bytes_max = 128},
               .requests_max = 4,
               .output_bytes_max = 4096},
-             {door::http::test_limit("api", {"10/s", "100/h burst 20"}),
-              door::http::test_limit("dark", {"1/h"}, policy::Mode::shadow)},
+             {door::test_limit("api", {"10/s", "100/h burst 20"}),
+              door::test_limit("dark", {"1/h"}, policy::Mode::shadow)},
              nullptr, nullptr, 4096) {}
 
   void feed(std::string_view bytes) {
