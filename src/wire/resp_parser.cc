@@ -179,8 +179,8 @@ bool RespParser::unquote(std::string_view line, std::size_t& at) {
     } else if (c == quote) {
       quote = 0;
       if (left > 0 && !is_space(line[at + 1])) return false;
-    } else if (c == '\\' && quote == '"' && left >= 3 && line[at + 1] == 'x' &&
-               hex(line[at + 2]) >= 0 && hex(line[at + 3]) >= 0) {
+    } else if (c == '\\' && quote == '"' && left >= 3 && line[at + 1] == 'x' && hex(line[at + 2]) >= 0 &&
+               hex(line[at + 3]) >= 0) {
       text_.push_back(static_cast<char>(hex(line[at + 2]) * 16 + hex(line[at + 3])));
       at += 3;
     } else if (c == '\\' && quote == '"' && left >= 1) {

@@ -8,8 +8,8 @@ Annex::Entry* Annex::find(const KeyHash& key) {
 }
 
 Annex::Entry& Annex::add(const KeyHash& key, const Rate<Int128>& rate, std::int64_t now_ns) {
-  // No sweep here: it would look at many entries for each newcomer of a flood. maintain() sweeps by its timer,
-  // and of the neighbours a full one is the nearest to full.
+  // No sweep here: it would look at many entries for each newcomer of a flood. maintain() sweeps by its
+  // timer, and of the neighbours a full one is the nearest to full.
   Int128 shared = 0;
   if (entries_.size() >= max_entries_)
     if (const auto victim = nearest_to_full(key, now_ns); victim != entries_.end()) {
