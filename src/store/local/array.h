@@ -7,17 +7,16 @@
 // how many lines have to be searched. The last lines have spare ones behind them, so nothing wraps.
 #pragma once
 
-#include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
 
 #include "store/local/key_hash.h"
-#include "store/local/slot.h"
+#include "store/local/line.h"
 
 namespace sluice::store {
 
-inline constexpr std::size_t kSlotsPerLine = 4;
 inline constexpr std::size_t kBlockLines = 64;
 
 inline void pause_briefly(unsigned& spins) {
@@ -54,7 +53,14 @@ class Array {
     __atomic_store_n(&places_[slot - slots_], place, __ATOMIC_RELAXED);
   }
 
-  void prefetch(std::uint32_t place) const { __builtin_prefetch(line(home(place)), 1); }
+  /// For writing. Spelled out because compilers do not say it for x86-64-v2; a processor without it skips it.
+  void prefetch(std::uint32_t place) const {
+#ifdef __x86_64__
+    __asm__ volatile("prefetchw %0" : : "m"(*line(home(place))));
+#else
+    __builtin_prefetch(line(home(place)), 1);
+#endif
+  }
 
   /// The slot that holds the fingerprint, in whatever state, or null. The slot may be another's a moment
   /// later.
@@ -93,10 +99,8 @@ class Array {
   static_assert(kBlockLines - 1 <= kReachMask);
 
   Slot* find_in_line(std::size_t i, std::uint64_t fingerprint) const {
-    Slot* slot = line(i);
-    for (std::size_t k = 0; k < kSlotsPerLine; ++k)
-      if (slot[k].fingerprint_now() == fingerprint) return slot + k;
-    return nullptr;
+    const unsigned found = matching_slots(line(i), fingerprint);
+    return found == 0 ? nullptr : line(i) + std::countr_zero(found);
   }
 
   std::size_t lines_;

@@ -47,17 +47,12 @@ void Buckets::decide(std::span<const Ask> asks, std::span<Decision> decisions, T
     }
     std::size_t done = 0;
     while (done < n) {
+      if (decide_present(asks[done], keys[done], now_ns, decisions[done])) {
+        ++done;
+        continue;
+      }
       const std::size_t length = chain_length(asks.subspan(done));
       if (done + length > n && done > 0) break;  // Its rest is not hashed yet: it opens the next round.
-      const Ask& ask = asks[done];
-      if (Step<std::int64_t> s; length == 1 && ask.quota->is_narrow()) {
-        const auto& rate = ask.quota->narrow();
-        const auto longest = ask.op == Op::reserve ? duration_to_ticks(rate, ask.max_wait) : 0;
-        if (table.decide(keys[done], rate, ask.op, ask.amount, longest, now_ns, s)) {
-          decisions[done++] = sluice::decide(rate, s);
-          continue;
-        }
-      }
       chain(asks.subspan(done, length), std::span(keys).subspan(done), decisions.subspan(done, length),
             now_ns);
       done += length;
@@ -65,6 +60,18 @@ void Buckets::decide(std::span<const Ask> asks, std::span<Decision> decisions, T
     asks = asks.subspan(done);
     decisions = decisions.subspan(done);
   }
+}
+
+/// The fast path: an ask that stands alone, for a narrow quota's bucket that is in the table.
+inline bool Buckets::decide_present(const Ask& ask, const KeyHash& key, std::int64_t now_ns,
+                                    Decision& decision) {
+  if (ask.with_next || !ask.quota->is_narrow()) return false;
+  const auto& rate = ask.quota->narrow();
+  const auto longest = ask.op == Op::reserve ? duration_to_ticks(rate, ask.max_wait) : 0;
+  Step<std::int64_t> s;
+  if (!table.decide(key, rate, ask.op, ask.amount, longest, now_ns, s)) return false;
+  decision = sluice::decide(rate, s);
+  return true;
 }
 
 /// The slow path: buckets that are not here yet, chains, and whatever has to do with the annex.

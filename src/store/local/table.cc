@@ -35,6 +35,17 @@ std::uint64_t Table::bytes() const {
   return bytes;
 }
 
+Slot* Table::find_in_both(const KeyHash& key) const {
+  for (;;) {
+    const Sides s = sides();
+    if (s.old != nullptr &&
+        s.old->home(key.place) / kBlockLines >= frontier_.load(std::memory_order_acquire) / kBlockLines)
+      if (Slot* slot = s.old->find(key)) return slot;
+    if (Slot* slot = s.newest->find(key)) return slot;
+    if (still(s)) return nullptr;
+  }
+}
+
 bool Table::take_over(Array& array, const KeyHash& key, std::int64_t per_ns, std::int64_t now_ns, Slot* slot,
                       std::size_t distance, Content seen, Owned& owned) {
   array.extend_reach(array.home(key.place), distance);

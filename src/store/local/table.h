@@ -11,14 +11,14 @@
 // arrays give their memory back as they are left, and keep their addresses until the table ends, so a late
 // reader finds emptiness and looks again.
 //
-// How it stays bounded. It never grows beyond `max_keys`. When all 64 slots that a newcomer could have are
-// taken by buckets that are not full, it shares: it starts with the time until full of the one nearest to
-// full and, if it is allowed, takes over that slot. So nobody comes in free, and the offenders, who are
-// farthest from full, stay. What is lost is only ever the state nearest to full, and since every newcomer in
-// that neighbourhood starts no fuller than that, its owner too when it comes back, an eviction admits nothing
-// that the exact bucket would not have. It can refuse a newcomer early. Exception: a quota that fills faster
-// than all its neighbours' remaining time starts empty instead, and the bucket that it displaced may regain
-// up to one capacity; both cases count as evictions.
+// How it stays bounded. It never grows beyond `max_keys`. When all 256 slots (64 lines) that a newcomer could
+// have are taken by buckets that are not full, it shares: it starts with the time until full of the one
+// nearest to full and, if it is allowed, takes over that slot. So nobody comes in free, and the offenders,
+// who are farthest from full, stay. What is lost is only ever the state nearest to full, and since every
+// newcomer in that neighbourhood starts no fuller than that, its owner too when it comes back, an eviction
+// admits nothing that the exact bucket would not have. It can refuse a newcomer early. Exception: a quota
+// that fills faster than all its neighbours' remaining time starts empty instead, and the bucket that it
+// displaced may regain up to one capacity; both cases count as evictions.
 //
 // How it forgets time. TATs are modulo 2^62 ticks, unambiguous for 4.8 hours of idleness at the finest tick.
 // advance() sees to it that no slot rests that long unswept, whatever the callers do.
@@ -55,7 +55,7 @@ class Table {
   bool decide(const KeyHash& key, const Rate<std::int64_t>& rate, Op op, std::int64_t amount,
               std::int64_t longest, std::int64_t now_ns, Step<std::int64_t>& result) {
     unsigned spins = 0;
-    while (Slot* slot = find(sides(), key)) {
+    while (Slot* slot = find(key)) {
       Content seen = slot->load();
       while (seen.fingerprint() == key.fingerprint) {
         if (seen.state() != SlotState::settled) {
@@ -139,16 +139,15 @@ class Table {
   }
   bool still(const Sides& s) const { return current_.load(std::memory_order_acquire) == s.newest; }
 
-  /// Null only if the key was in neither array at one moment of the call.
-  Slot* find(const Sides& first, const KeyHash& key) const {
-    for (Sides s = first;; s = sides()) {
-      if (s.old != nullptr &&
-          s.old->home(key.place) / kBlockLines >= frontier_.load(std::memory_order_acquire) / kBlockLines)
-        if (Slot* slot = s.old->find(key)) return slot;
-      if (Slot* slot = s.newest->find(key)) return slot;
-      if (still(s)) return nullptr;
-    }
+  /// Null only if the key was in neither array at one moment of the call. Where it was found it was the
+  /// truth: it is settled in one array at a time.
+  Slot* find(const KeyHash& key) const {
+    Array* newest = current_.load(std::memory_order_acquire);
+    if (draining_.load(std::memory_order_acquire) == nullptr)  // After current_: it was set before that.
+      if (Slot* slot = newest->find(key)) return slot;
+    return find_in_both(key);
   }
+  Slot* find_in_both(const KeyHash& key) const;
 
   /// REQUIRES: now is not before the last sweep. Unsigned, since the times may lie centuries apart.
   bool rests_too_long(Time now) const {
@@ -178,12 +177,12 @@ class Table {
   std::atomic<Array*> current_;
   std::atomic<Array*> draining_{nullptr};  // Set before current_ moves on.
   std::atomic<std::size_t> frontier_{0};   // Lines of draining_ that have been left.
-  std::atomic<std::uint64_t> used_{0};
+  alignas(64) std::atomic<std::uint64_t> used_{0};
   std::atomic<std::uint64_t> evictions_{0};
-  std::atomic<Time> latest_{Time::min()};
-  std::atomic<Time> swept_{Time::min()};  // When the last whole sweep began.
-  std::mutex housekeeping_;               // One thread at a time grows, moves or sweeps.
-  std::size_t sweep_cursor_ = 0;          // Guarded by housekeeping_, as is the rest.
+  alignas(64) std::atomic<Time> latest_{Time::min()};
+  alignas(64) std::atomic<Time> swept_{Time::min()};  // When the last whole sweep began.
+  std::mutex housekeeping_;                           // One thread at a time grows, moves or sweeps.
+  std::size_t sweep_cursor_ = 0;                      // Guarded by housekeeping_, as is the rest.
   Time sweep_began_{Time::min()};
   std::vector<std::unique_ptr<Array>> arrays_;
 };
@@ -212,7 +211,7 @@ Table::Owning Table::own(const KeyHash& key, const Rate<std::int64_t>& rate, std
                          Owned& owned, MayCome may_come) {
   for (unsigned spins = 0;;) {
     const Sides s = sides();
-    if (Slot* slot = find(s, key)) {
+    if (Slot* slot = find(key)) {
       Content seen = slot->load();
       if (seen.fingerprint() != key.fingerprint) continue;
       if (seen.state() != SlotState::settled) {
@@ -224,7 +223,7 @@ Table::Owning Table::own(const KeyHash& key, const Rate<std::int64_t>& rate, std
       return Owning::done;
     }
     const Latches latches(s, key);
-    if (!still(s) || find(s, key) != nullptr) continue;
+    if (!still(s) || find(key) != nullptr) continue;
     if (!may_come()) return Owning::forbidden;
     if (s.old != nullptr && crowded(*s.newest)) return Owning::no_room;
     return claim(*s.newest, key, rate, now_ns, s.newest->lines() >= max_lines_, owned) ? Owning::done
@@ -238,7 +237,7 @@ void Table::remove(const KeyHash& key, Keep keep) {
     const Sides s = sides();
     const Latches latches(s, key);
     if (!still(s)) continue;
-    Slot* slot = find(s, key);
+    Slot* slot = find(key);
     if (slot == nullptr) return keep(Content());
     Content seen = slot->load();
     if (seen.fingerprint() != key.fingerprint || seen.state() != SlotState::settled) {
