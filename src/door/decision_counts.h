@@ -18,9 +18,11 @@ class DecisionCounts {
 
   bool on() const { return to_ != nullptr; }
   /// One request: its first ask, its decision. `limit` is one view a limit and stays until report(). What
-  /// only asks or gives back does not count.
+  /// only asks, gives back or settles does not count.
   void count(std::string_view limit, const store::Ask& ask, Outcome outcome) {
-    if (ask.amount == 0 || ask.op == Op::peek || ask.op == Op::refund || ask.op == Op::reset) return;
+    if (ask.amount == 0 || ask.op == Op::peek || ask.op == Op::refund || ask.op == Op::reset ||
+        ask.op == Op::charge)
+      return;
     if (limit.data() != limit_.data()) {
       report();
       limit_ = limit;

@@ -14,7 +14,7 @@ class Decisions {
  public:
   virtual ~Decisions() = default;
   /// `n` requests under `limit` came out as `outcome`. The view is valid during the call. Requests that only
-  /// ask (peek, cost 0) and those that give back (refund, reset) are not reported.
+  /// ask (peek, cost 0) and those that give back (refund, reset, settle) are not reported.
   virtual void decided(std::string_view limit, sluice::Outcome outcome, std::uint64_t n) = 0;
 };
 

@@ -29,6 +29,8 @@ constexpr std::array kSettings = {
             &Config::threads, 0, 1024},
     Setting{"max-keys", "N", "Buckets of the local store that can be away from full at one time.",
             &Config::max_keys, 1, std::int64_t{1} << 40},
+    Setting{"max-holds", "N", "Holds open at one time: tokens taken on an estimate and not yet settled.",
+            &Config::max_holds, 0, 1'000'000'000},
     Setting{"snapshot", "FILE",
             "Where the buckets of the local store are saved, and read from at start. Without it a restart "
             "makes all of them full.",

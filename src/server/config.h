@@ -34,6 +34,7 @@ struct Config {
   std::string store = "local";  ///< Only this one so far.
   std::int64_t threads = 0;     ///< 0: one a processor.
   std::int64_t max_keys = 10'000'000;
+  std::int64_t max_holds = 100'000;
   std::string snapshot;  ///< A file; empty: none.
   Duration snapshot_every = std::chrono::seconds(10);
   std::string password;  ///< Of the RESP door; empty: none is asked for.

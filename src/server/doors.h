@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "door/holds.h"
 #include "net/limits.h"
 #include "net/session.h"
 #include "observe/metrics.h"
@@ -43,6 +44,7 @@ struct DoorParts {
   store::Store& store;
   const store::LocalStore& local;  ///< The same store, for its statistics.
   const policy::Current& limits;
+  const std::shared_ptr<door::Holds>& holds;  ///< Of all doors.
   Process& process;
   net::Address address;
   const observe::Metrics& metrics;  ///< Of all doors and loops.

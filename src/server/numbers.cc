@@ -113,7 +113,8 @@ void process_numbers(std::vector<Family>& all, const Process& process) {
 }  // namespace
 
 std::vector<Family> numbers(std::span<const DoorTotals> doors, const store::LocalStats& table,
-                            const Snapshots& snapshots, const Process& process, const Config& config) {
+                            std::size_t holds, const Snapshots& snapshots, const Process& process,
+                            const Config& config) {
   std::vector<Family> all;
   all.push_back({"sluice_build_info",
                  "1; the labels say what runs.",
@@ -138,6 +139,9 @@ std::vector<Family> numbers(std::span<const DoorTotals> doors, const store::Loca
   all.push_back(counter("sluice_table_evictions_total",
                         "Buckets that were not full and had to give way: raise max_keys if this moves.",
                         number(table.evictions)));
+  all.push_back(gauge("sluice_holds_open", "Holds not yet settled; expired ones count until the next hold.",
+                      number(holds)));
+  all.push_back(gauge("sluice_holds_max", "The setting max_holds.", static_cast<double>(config.max_holds)));
   all.push_back(gauge("sluice_connections_max", "The setting max_connections.",
                       static_cast<double>(config.max_connections)));
   connections(all, doors);

@@ -19,7 +19,7 @@ struct DoorTotals {
 /// REQUIRES: one entry a door. Reads /proc, some microseconds; on kernels before 6.2 one more for each open
 /// file.
 std::vector<observe::Family> numbers(std::span<const DoorTotals> doors, const store::LocalStats& table,
-                                     const Snapshots& snapshots, const Process& process,
+                                     std::size_t holds, const Snapshots& snapshots, const Process& process,
                                      const Config& config);
 
 }  // namespace sluice::server

@@ -41,6 +41,7 @@ struct Server::Impl {
       : config(c),
         store({.max_keys = static_cast<std::size_t>(c.max_keys)}),
         snapshots(store, c.snapshot, c.snapshot_every),
+        holds(std::make_shared<door::Holds>(static_cast<std::size_t>(c.max_holds))),
         admission(c.max_connections) {}
 
   struct Seat {  // A loop and what it serves. The order matters: listeners go before doors, doors before the
@@ -70,6 +71,7 @@ struct Server::Impl {
   store::LocalStore store;
   Snapshots snapshots;
   policy::Current limits{std::make_shared<const policy::LimitSet>()};
+  const std::shared_ptr<door::Holds> holds;
   net::Admission admission;
   observe::Metrics metrics;
   std::deque<Opened> opened;
@@ -117,7 +119,7 @@ void Server::Impl::add_listeners(Opened& o) {
     Seat& seat = seats[i];
     observe::DoorMetrics& counts = metrics.door(door.name);
     seat.doors.push_back(std::make_unique<TimedDoor>(
-        door.make({config, store, store, limits, process, o.bound.address, metrics, counts}), counts));
+        door.make({config, store, store, limits, holds, process, o.bound.address, metrics, counts}), counts));
     seat.listeners.push_back(std::make_unique<net::Listener>(seat.loop, std::move(o.bound.sockets[i]),
                                                              *seat.doors.back(), admission, options));
   }
@@ -136,7 +138,8 @@ std::string Server::Impl::metrics_page() const {
     doors.push_back({opened[k].door->name, {}});
     for (const Seat& seat : seats) doors.back().net.add(seat.listeners[k]->stats());
   }
-  return observe::metrics_text(metrics, numbers(doors, store.stats(), snapshots, process, config));
+  return observe::metrics_text(metrics,
+                               numbers(doors, store.stats(), holds->size(), snapshots, process, config));
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<const Door> rows) {

@@ -11,7 +11,7 @@ namespace {
 /// One decided request, ready to be told.
 struct Told {
   Told(const Item& item, std::span<const Decision> all)
-      : named(*item.named), chain(all.subspan(item.first, item.count)), op(item.op) {
+      : named(*item.named), chain(all.subspan(item.first, item.count)), op(item.op), hold(item.hold) {
     verdict = chain.size() == 1 ? policy::Verdict{chain[0], 0} : policy::combine(chain);
     shadowed = !verdict.decision.allowed() && named.limit->mode == policy::Mode::shadow;
     allowed = verdict.decision.allowed() || shadowed;
@@ -22,6 +22,7 @@ struct Told {
   const NamedLimit& named;
   const std::span<const Decision> chain;
   const Op op;
+  const std::optional<HoldId> hold;
   policy::Verdict verdict;
   bool allowed;
   bool shadowed;
@@ -53,6 +54,7 @@ void append_members(const Told& told, std::string& body) {
     body.append(",\"due_after\":");
     wire::json_seconds(body, d.due_after);
   }
+  if (told.hold) body.append(",\"hold\":\"").append(told.hold->text()).append("\"");
   if (told.shadowed) body.append(",\"shadow_refused\":true");
 }
 
@@ -135,7 +137,7 @@ void write_list(const Reply& reply, std::span<const Item> items, std::span<const
   for (const Item& item : items) {
     if (&item != items.data()) body.append(",");
     if (item.named == nullptr) {
-      append_problem(404, kNoSuchLimit, body);
+      append_problem(item.problem->status, item.problem->detail, body);
       continue;
     }
     const Told told(item, decisions);

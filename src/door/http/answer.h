@@ -25,7 +25,4 @@ struct Problem {
 /// An RFC 9457 problem document as a response.
 void write_problem(const Problem& problem, std::string& out);
 
-inline constexpr std::string_view kNoSuchLimit =
-    "limit: no limit has this name; GET /v1/limits lists those that there are";
-
 }  // namespace sluice::door::http

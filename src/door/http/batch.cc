@@ -20,6 +20,8 @@ void HttpBatch::write(std::string& out) {
       continue;
     }
     const auto of_reply = std::span(items).subspan(reply.first, reply.count);
+    for (Item& item : of_reply)
+      if (item.hold) settle_place(item);
     write_reply(reply, of_reply, decisions, body, out);
     if (!counts.on()) continue;
     for (const Item& item : of_reply) count(item);
@@ -27,10 +29,25 @@ void HttpBatch::write(std::string& out) {
   counts.report();
 }
 
+Decision HttpBatch::decision_of(const Item& item) const {
+  return policy::combine(std::span(decisions).subspan(item.first, item.count)).decision;
+}
+
+/// A hold whose tokens were refused is none. If the limit is in shadow mode it is one all the same, without
+/// tokens.
+void HttpBatch::settle_place(Item& item) {
+  if (decision_of(item).allowed()) return;
+  auto place = holds.close(*item.hold, call.now);
+  item.hold.reset();
+  if (!place || item.named->limit->mode != policy::Mode::shadow) return;
+  place->payload.taken = false;
+  const auto again = holds.open(std::move(place->payload), place->estimate, place->expiry, call.now);
+  if (again) item.hold = *again;
+}
+
 void HttpBatch::count(const Item& item) {
   if (item.named == nullptr) return;
-  const auto chain = std::span<const Decision>(decisions).subspan(item.first, item.count);
-  counts.count(item.named->limit->name, asks[item.first], policy::combine(chain).decision.outcome);
+  counts.count(item.named->limit->name, asks[item.first], decision_of(item).outcome);
 }
 
 void HttpBatch::clear() {

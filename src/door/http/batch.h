@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "door/batching.h"
 #include "door/decision_counts.h"
+#include "door/holds.h"
 #include "door/http/http_door.h"
 #include "door/http/named_limits.h"
 #include "door/http/wish.h"
@@ -19,12 +21,26 @@
 
 namespace sluice::door::http {
 
+/// Why an item of a list asks for no decision.
+struct ItemProblem {
+  int status;
+  std::string_view detail;  ///< Names the field and the mend.
+};
+inline constexpr ItemProblem kNoSuchLimit{
+    404, "limit: no limit has this name; GET /v1/limits lists those that there are"};
+inline constexpr ItemProblem kNoSuchHold{
+    404, "hold: there is none of this id: it was settled, has expired or never was"};
+inline constexpr ItemProblem kTooManyHolds{
+    503, "as many holds are open as this server keeps (max_holds); settle some, or let them expire sooner"};
+
 /// What one decision is asked for and where it stands. Of a list, one each.
 struct Item {
-  const NamedLimit* named = nullptr;  ///< Null: there is no such limit.
+  const ItemProblem* problem = &kNoSuchLimit;  ///< What to say if there is no `named`.
+  const NamedLimit* named = nullptr;           ///< Null: nothing is asked.
   Op op = Op::take;
   std::uint32_t first = 0;  ///< Index of the first ask.
   std::uint32_t count = 0;
+  std::optional<HoldId> hold = {};  ///< The hold that this opens.
 };
 
 /// One request's place in the responses.
@@ -42,7 +58,8 @@ struct Reply {
 };
 
 struct HttpBatch final : Batch<HttpBatch> {
-  explicit HttpBatch(HttpDoor& owner) : Batch(owner.batches()), counts(owner.decisions()) {}
+  explicit HttpBatch(HttpDoor& owner)
+      : Batch(owner.batches()), holds(owner.holds()), counts(owner.decisions()) {}
 
   /// What was written to `text` since it had `begin` bytes is the next response.
   void answered_in_text(std::size_t begin);
@@ -58,9 +75,12 @@ struct HttpBatch final : Batch<HttpBatch> {
   std::vector<Wish> wishes;                   ///< Of the request that is being read.
   std::string body;                           ///< Of the response that is being written.
   std::shared_ptr<const NamedLimits> limits;  ///< Keeps the limits of `asks` alive across a reload.
+  Holds& holds;
   DecisionCounts counts;
 
  private:
+  Decision decision_of(const Item& item) const;
+  void settle_place(Item& item);
   void count(const Item& item);
 };
 

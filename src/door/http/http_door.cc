@@ -7,7 +7,11 @@ namespace sluice::door {
 
 HttpDoor::HttpDoor(store::Store& store, const policy::Current& limits, HttpOptions options,
                    observe::Decisions* decisions)
-    : store_(store), view_(limits), options_(std::move(options)), decisions_(decisions) {
+    : store_(store),
+      view_(limits),
+      options_(std::move(options)),
+      holds_(options_.holds != nullptr ? options_.holds : std::make_shared<Holds>()),
+      decisions_(decisions) {
   http::write_problem({.status = 503,
                        .detail = "as many connections are open as this server takes",
                        .fields = "Retry-After: 1\r\n",

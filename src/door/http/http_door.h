@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "door/batching.h"
+#include "door/holds.h"
 #include "net/session.h"
 #include "observe/decisions.h"
 #include "policy/current.h"
@@ -38,8 +39,9 @@ struct HttpOptions {
   wire::HttpParser::Limits limits = {};
   std::size_t requests_max = 1000;  ///< In one {"requests":[...]}.
   std::size_t output_bytes_max =
-      net::kSessionOutputPause;   ///< Responses not yet written, beyond which nothing is read.
-  std::string version = "0.1.0";  ///< Sluice's own, in openapi.json.
+      net::kSessionOutputPause;       ///< Responses not yet written, beyond which nothing is read.
+  std::string version = "0.1.0";      ///< Sluice's own, in openapi.json.
+  std::shared_ptr<Holds> holds = {};  ///< Of all doors of the server. Null: the door's own.
   /// False: /readyz answers 503. Empty: always ready. Called on the session's thread, as is `metrics`.
   std::function<bool()> ready = {};
   std::function<std::string()> metrics = {};  ///< Prometheus text. Empty: /metrics answers 404.
@@ -70,6 +72,7 @@ class HttpDoor final : public net::SessionFactory {
   store::Store& store() { return store_; }
   const std::shared_ptr<const http::NamedLimits>& limits();  ///< Those in force now.
   const HttpOptions& options() const { return options_; }
+  Holds& holds() { return *holds_; }
   observe::Decisions* decisions() { return decisions_; }
   BatchPool<http::HttpBatch>& batches() { return batches_; }
   void count_requests(std::uint64_t n) {
@@ -82,6 +85,7 @@ class HttpDoor final : public net::SessionFactory {
   policy::View view_;
   std::shared_ptr<const http::NamedLimits> limits_;  // Made from what view_ gave last.
   const HttpOptions options_;
+  const std::shared_ptr<Holds> holds_;
   observe::Decisions* const decisions_;
   std::string refusal_;  // Constant after construction.
   BatchPool<http::HttpBatch> batches_;

@@ -18,6 +18,7 @@ struct Call {
   HttpBatch& batch;
   const wire::HttpRequest& request;
   std::string& out;  ///< For a whole response; or else the batch gets a Reply.
+  Time now;
   wire::HttpTarget target = {};
 
   bool close() const { return !request.keep_alive; }
@@ -36,6 +37,7 @@ std::span<const Route> routes();
 void answer_request(Call& call);
 /// A problem as this request's response.
 void refuse(Call& call, int status, std::string_view detail, std::string_view fields = {});
+inline void refuse(Call& call, const ItemProblem& problem) { refuse(call, problem.status, problem.detail); }
 
 // The answers: limit_routes.cc,
 void take(Call& call);
@@ -44,6 +46,9 @@ void refund(Call& call);
 void reset(Call& call);
 void reserve(Call& call);
 void auth(Call& call);
+// hold_routes.cc,
+void hold(Call& call);
+void settle(Call& call);
 // page_routes.cc.
 void list_limits(Call& call);
 void health(Call& call);

@@ -18,11 +18,15 @@ constexpr Field kFields[] = {
     {"cost", kCost, "must be a whole number from 0 to 9223372036854775807"},
     {"partial", kPartial, "must be true or false"},
     {"max_wait", kMaxWait, "must be a number of seconds, 0 or more, or null for however long"},
+    {"expires_in", kExpiresIn, "must be a number of seconds, 0 or more"},
+    {"hold", kHold, "must be the id of a hold, a string"},
+    {"actual", kActual, "must be a whole number from 0 to 9223372036854775807"},
 };
+constexpr std::uint16_t kRequired = kLimit | kKey | kHold | kActual;  ///< Wherever they are known.
 
 class Reader {
  public:
-  Reader(std::string_view body, std::uint8_t fields, std::size_t requests_max)
+  Reader(std::string_view body, std::uint16_t fields, std::size_t requests_max)
       : json_(body), fields_(fields), requests_max_(requests_max) {}
 
   std::string read(std::vector<Wish>& wishes, bool& many) {
@@ -32,7 +36,7 @@ class Reader {
     }
     json_.begin_object();
     Wish wish;
-    std::uint8_t seen = 0;
+    std::uint16_t seen = 0;
     for (std::string_view name; problem_.empty() && json_.next_member(name);) {
       if (name == "requests") {
         if (seen != 0 || many) return "requests: must stand alone in its object, once";
@@ -69,7 +73,7 @@ class Reader {
       }
       json_.begin_object();
       Wish wish;
-      std::uint8_t seen = 0;
+      std::uint16_t seen = 0;
       for (std::string_view name; problem_.empty() && json_.next_member(name);) read_field(name, wish, seen);
       require(seen);
       wishes.push_back(wish);
@@ -78,7 +82,7 @@ class Reader {
     if (wishes.empty() && !json_.failed()) complain("requests", "must hold at least one request");
   }
 
-  void read_field(std::string_view name, Wish& wish, std::uint8_t& seen) {
+  void read_field(std::string_view name, Wish& wish, std::uint16_t& seen) {
     const auto* const field = std::find_if(std::begin(kFields), std::end(kFields), [&](const Field& f) {
       return f.name == name && (f.bit & fields_) != 0;
     });
@@ -108,14 +112,25 @@ class Reader {
         wish.max_wait = seconds.value_or(kNever);
         return seconds.has_value();
       }
+      case kExpiresIn: {
+        if (kind != Kind::number) return false;
+        const auto seconds = read_seconds(json_.number());
+        wish.expires_in = seconds.value_or(kNever);
+        return seconds.has_value();
+      }
+      case kHold:
+        return kind == Kind::string && (wish.hold = json_.string(), true);
+      case kActual:
+        return kind == Kind::number && wire::json_whole(json_.number(), wish.actual) && wish.actual >= 0;
     }
     return false;
   }
 
-  void require(std::uint8_t seen) {
+  void require(std::uint16_t seen) {
     if (!problem_.empty() || json_.failed()) return;
-    if ((seen & kLimit) == 0) return complain("limit", "is missing; it " + std::string(kFields[0].must));
-    if ((seen & kKey) == 0) complain("key", "is missing; it " + std::string(kFields[1].must));
+    for (const Field& f : kFields)
+      if ((f.bit & fields_ & kRequired & ~seen) != 0)
+        return complain(f.name, "is missing; it " + std::string(f.must));
   }
 
   std::string known() const {
@@ -133,7 +148,7 @@ class Reader {
   }
 
   wire::JsonReader json_;
-  const std::uint8_t fields_;
+  const std::uint16_t fields_;
   const std::size_t requests_max_;
   std::int64_t item_ = -1;  // Of the list that is being read.
   std::string problem_;
@@ -141,7 +156,7 @@ class Reader {
 
 }  // namespace
 
-std::string read_wishes(std::string_view body, std::uint8_t fields, std::size_t requests_max,
+std::string read_wishes(std::string_view body, std::uint16_t fields, std::size_t requests_max,
                         std::vector<Wish>& wishes, bool& many) {
   many = false;
   wishes.clear();

@@ -1,0 +1,35 @@
+// asking.h: from a request's body to asks in the batch, as all routes under the limits do it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "door/http/answer.h"
+#include "door/http/routes.h"
+
+namespace sluice::door::http {
+
+/// Reads what is wished for into batch.wishes. False: the call is answered, by an error.
+bool read_body(Call& call, std::uint16_t fields, bool& many);
+
+/// The text, for as long as the batch lasts.
+std::string_view keep(Call& call, const wire::JsonString& string);
+
+/// Those in force; the same for a whole batch.
+const NamedLimits& limits_of(Call& call);
+const NamedLimit* find(const NamedLimits& limits, const wire::JsonString& name);
+
+struct Asked {
+  Op op = Op::take;
+  std::int64_t amount = 1;
+  Duration max_wait{0};
+};
+/// One item of the answer. `named` may be null: there is no such limit.
+Item& ask(Call& call, const NamedLimit* named, std::string_view key, const Asked& asked);
+/// An item that only says what is wrong.
+void ask_nothing(Call& call, const ItemProblem& problem);
+
+/// The last `items` items are this request's answer.
+void answer_by(Call& call, Reply::Form form, std::size_t items);
+
+}  // namespace sluice::door::http
