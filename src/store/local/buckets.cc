@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <tuple>
 #include <utility>
@@ -28,6 +29,12 @@ namespace {
 constexpr std::size_t kAhead =
     kChainMax;  // Asks hashed and prefetched before the first is decided: covers the memory latency.
 
+bool alone_and_narrow(const Ask& ask) { return !ask.with_next && ask.quota->is_narrow(); }
+
+std::int64_t longest_wait(const Ask& ask) {
+  return ask.op == Op::reserve ? duration_to_ticks(ask.quota->narrow(), ask.max_wait) : 0;
+}
+
 std::size_t chain_length(std::span<const Ask> asks) {
   std::size_t n = 1;
   while (n < asks.size() && asks[n - 1].with_next) ++n;
@@ -51,6 +58,10 @@ void Buckets::decide(std::span<const Ask> asks, std::span<Decision> decisions, T
         ++done;
         continue;
       }
+      if (decide_newcomer(asks[done], keys[done], now_ns, decisions[done])) {
+        ++done;
+        continue;
+      }
       const std::size_t length = chain_length(asks.subspan(done));
       if (done + length > n && done > 0) break;  // Its rest is not hashed yet: it opens the next round.
       chain(asks.subspan(done, length), std::span(keys).subspan(done), decisions.subspan(done, length),
@@ -65,16 +76,33 @@ void Buckets::decide(std::span<const Ask> asks, std::span<Decision> decisions, T
 /// The fast path: an ask that stands alone, for a narrow quota's bucket that is in the table.
 inline bool Buckets::decide_present(const Ask& ask, const KeyHash& key, std::int64_t now_ns,
                                     Decision& decision) {
-  if (ask.with_next || !ask.quota->is_narrow()) return false;
+  if (!alone_and_narrow(ask)) return false;
   const auto& rate = ask.quota->narrow();
-  const auto longest = ask.op == Op::reserve ? duration_to_ticks(rate, ask.max_wait) : 0;
   Step<std::int64_t> s;
-  if (!table.decide(key, rate, ask.op, ask.amount, longest, now_ns, s)) return false;
+  if (!table.decide(key, rate, ask.op, ask.amount, longest_wait(ask), now_ns, s)) return false;
   decision = sluice::decide(rate, s);
   return true;
 }
 
-/// The slow path: buckets that are not here yet, chains, and whatever has to do with the annex.
+/// The same for a bucket that comes into being, as long as no bucket is in the annex.
+bool Buckets::decide_newcomer(const Ask& ask, const KeyHash& key, std::int64_t now_ns, Decision& decision) {
+  if (!alone_and_narrow(ask) || annex.in_use()) return false;
+  const auto& rate = ask.quota->narrow();
+  Table::Owned owned;
+  for (;;) {
+    const auto owning = table.own(key, rate, now_ns, owned, [&] { return !annex.in_use(); });
+    if (owning == Table::Owning::forbidden) return false;
+    if (owning == Table::Owning::done) break;
+    table.make_room(now_ns);
+  }
+  const auto s = step(rate, ask.op, ask.amount, owned.ahead, longest_wait(ask));
+  table.settle(key, owned, rate, now_ns, s.ahead, s.changed);
+  decision = sluice::decide(rate, s);
+  table.pay(key, now_ns);
+  return true;
+}
+
+/// The slow path: chains, and whatever has to do with the annex.
 void Buckets::chain(std::span<const Ask> asks, std::span<const KeyHash> keys, std::span<Decision> decisions,
                     std::int64_t now_ns) {
   if (asks.size() > kChainMax) {
@@ -84,14 +112,15 @@ void Buckets::chain(std::span<const Ask> asks, std::span<const KeyHash> keys, st
   bool with_annex = annex.in_use();
   for (const Ask& ask : asks) with_annex |= !ask.quota->is_narrow();
   for (;;) {
-    std::array<Link, kChainMax> all;
-    const auto links = std::span(all).first(asks.size());
+    // Only as many as there are come into being: all of them would be 6 kB to clear.
+    alignas(Link) std::array<std::byte, kChainMax * sizeof(Link)> memory;
+    const std::span links(reinterpret_cast<Link*>(memory.data()), asks.size());
     for (std::size_t i = 0; i < asks.size(); ++i)
-      links[i] = {.ask = &asks[i], .key = keys[i], .decision = &decisions[i]};
+      std::construct_at(&links[i], Link{.ask = &asks[i], .key = keys[i], .decision = &decisions[i]});
     std::unique_lock lock(annex.mutex(), std::defer_lock);
     if (with_annex) lock.lock();
     const Attempt result = attempt(links, now_ns, with_annex);
-    if (result == Attempt::done) return table.pay(now_ns);
+    if (result == Attempt::done) return table.pay(keys[0], now_ns);
     if (result == Attempt::no_room) table.make_room(now_ns);
     with_annex |= result == Attempt::needs_annex;
   }

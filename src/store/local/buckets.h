@@ -33,6 +33,7 @@ class Buckets {
   enum class Attempt : std::uint8_t { done, no_room, needs_annex };
 
   bool decide_present(const Ask& ask, const KeyHash& key, std::int64_t now_ns, Decision& decision);
+  bool decide_newcomer(const Ask& ask, const KeyHash& key, std::int64_t now_ns, Decision& decision);
   void chain(std::span<const Ask> asks, std::span<const KeyHash> keys, std::span<Decision> decisions,
              std::int64_t now_ns);
   Attempt attempt(std::span<Link> links, std::int64_t now_ns, bool with_annex);

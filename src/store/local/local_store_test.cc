@@ -158,7 +158,21 @@ TEST(LocalStore, SweepsWhatIsFull) {
   for (int i = 0; i < 50'000; ++i) f.one("key" + std::to_string(i), q, Op::take, 1, Time(0s));
   EXPECT_EQ(f.store.stats().keys, 50'000U);
   for (int i = 0; i < 100; ++i) f.store.maintain(Time(2s));
-  EXPECT_EQ(f.store.stats().keys, 0U);
+  EXPECT_LT(f.store.stats().keys,
+            f.store.stats().capacity * 6 / 10 + 1);  // With room to spare the rest may stay,
+  for (int s = 3; s <= 1203; s += 3) f.store.maintain(Time(std::chrono::seconds(s)));
+  EXPECT_EQ(f.store.stats().keys, 0U);  // but not for longer than two passes.
+}
+
+TEST(LocalStore, DoesNotGrowForFullBuckets) {
+  Fixture f;
+  const Quota q = quota("1000/s");  // Full again in a millisecond.
+  std::uint64_t most = 0;
+  for (int i = 0; i < 300'000; ++i) {
+    f.one("key" + std::to_string(i), q, Op::take, 1, Time(i * 1us));
+    most = std::max(most, f.store.stats().capacity);
+  }
+  EXPECT_LT(most, 20'000U);
 }
 
 TEST(LocalStore, SweepsWideQuotasToo) {
@@ -192,6 +206,26 @@ TEST(LocalStore, AFloodNeitherGrowsTheTableNorFreesOffenders) {
   int freed = 0;
   for (const auto& key : offenders) freed += f.one(key, q, Op::take, 1, Time(1ms)).allowed() ? 1 : 0;
   EXPECT_EQ(freed, 0);
+}
+
+// The same for the annex, where wide quotas have a sixteenth of max_keys: newcomers to a full one share.
+TEST(LocalStore, AFloodOfWideQuotasStaysInItsBoundsToo) {
+  constexpr std::size_t max_keys = 16'000, entries = max_keys / 16 + 64;
+  Fixture f(max_keys);
+  const Quota q = quota("1/day burst 1000000000000");
+  ASSERT_FALSE(q.is_narrow());
+  std::vector<std::string> offenders;
+  for (int i = 0; i < 500; ++i) offenders.push_back("offender" + std::to_string(i));
+  for (const auto& key : offenders)
+    ASSERT_TRUE(f.one(key, q, Op::take, 1'000'000'000'000, Time(0s)).allowed());
+  std::int64_t admitted = 0;
+  for (int i = 0; i < 50'000; ++i)
+    admitted += f.one("flood" + std::to_string(i), q, Op::take, 250'000'000'000, Time(Duration(i))).allowed();
+  EXPECT_LE(f.store.stats().keys, entries);
+  EXPECT_GT(f.store.stats().evictions, 0U);
+  EXPECT_LE(admitted, static_cast<std::int64_t>(entries - offenders.size()) * 4);  // What their slots hold.
+  EXPECT_GT(admitted, static_cast<std::int64_t>(entries - offenders.size()));
+  for (const auto& key : offenders) EXPECT_FALSE(f.one(key, q, Op::take, 1, Time(1ms)).allowed()) << key;
 }
 
 TEST(LocalStore, EvictionAdmitsNothingThatTheExactBucketWouldNot) {

@@ -9,6 +9,7 @@ constexpr std::size_t kFirstLines = 1024;
 constexpr std::size_t kDoublingUpTo = std::size_t{1}
                                       << 16;  // Lines; below, memory is no matter and doubling is quick.
 constexpr std::size_t kLinesPerVisit = 16;
+constexpr Duration kPassAtRest = std::chrono::minutes(10);
 constexpr std::size_t kNewcomersPerSweep =
     8;  // So two lines each: what was full is found before the load is.
 
@@ -20,6 +21,10 @@ std::size_t lines_for(std::size_t keys) {
 }
 
 bool over_load(std::uint64_t used, std::size_t slots) { return used * 5 > slots * 4; }
+
+/// Below this, full buckets may stay: a key that comes back finds its bucket without a latch. From here to
+/// over_load newcomers sweep the whole array more than once, so it never grows for the sake of full buckets.
+bool worth_sweeping(std::uint64_t used, std::size_t slots) { return used * 5 > slots * 3; }
 
 }  // namespace
 
@@ -103,8 +108,9 @@ void Table::settle(const KeyHash& key, const Owned& owned, const Rate<std::int64
   owned.slot->change(mine, after);  // Nobody else changes an owned slot.
 }
 
-void Table::pay(std::int64_t now_ns) {
-  if (growing() || used() % kNewcomersPerSweep == 0) maintain(now_ns, kLinesPerVisit);
+void Table::pay(const KeyHash& key, std::int64_t now_ns) {
+  if (growing() || (key.fingerprint % kNewcomersPerSweep == 0 && worth_sweeping(used(), slots())))
+    maintain(now_ns, kLinesPerVisit);
 }
 
 void Table::make_room(std::int64_t now_ns) {
@@ -125,7 +131,16 @@ void Table::maintain(std::int64_t now_ns, std::size_t lines) {
   }
   Array& array = *current_.load(std::memory_order_acquire);
   if (array.lines() < max_lines_ && over_load(used(), array.slots())) begin_growth();
-  sweep(array, now_ns, lines);
+  sweep(array, now_ns,
+        worth_sweeping(used(), array.slots()) ? lines : std::min(lines, due_at_rest(array, now_ns)));
+}
+
+/// Lines to sweep now so that a pass over an array with room to spare takes kPassAtRest.
+std::size_t Table::due_at_rest(const Array& array, std::int64_t now_ns) const {
+  if (sweep_cursor_ == 0) return 1;  // Begins the pass.
+  const auto since = static_cast<double>(now_ns - sweep_began_.time_since_epoch().count());
+  const double due = static_cast<double>(array.lines()) * since / static_cast<double>(kPassAtRest.count());
+  return due <= static_cast<double>(sweep_cursor_) ? 0 : static_cast<std::size_t>(due) - sweep_cursor_ + 1;
 }
 
 void Table::begin_growth() {
@@ -266,7 +281,8 @@ void Table::restore(const KeyHash& key, std::int64_t per_ns, std::int64_t ahead,
   Owned owned;
   while (own(key, rate, now_ns, owned, [] { return true; }) != Owning::done) make_room(now_ns);
   settle(key, owned, rate, now_ns, std::max(owned.ahead, ahead), true);
-  if (growing() || over_load(used(), slots())) pay(now_ns);  // There is nothing to sweep.
+  if (growing() || over_load(used(), slots()))
+    maintain(now_ns, kLinesPerVisit);  // There is nothing to sweep.
 }
 
 }  // namespace sluice::store

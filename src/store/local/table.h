@@ -94,7 +94,7 @@ class Table {
              MayCome may_come);
   /// Once for every `newcomer` that was settled, when the caller owns nothing any more: a newcomer pays for
   /// the growth and the sweeping that it makes necessary.
-  void pay(std::int64_t now_ns);
+  void pay(const KeyHash& newcomer, std::int64_t now_ns);
   /// Ends ownership: the bucket is `ahead` ticks of `rate` from full, or as it was if `changed` is false.
   void settle(const KeyHash& key, const Owned& owned, const Rate<std::int64_t>& rate, std::int64_t now_ns,
               std::int64_t ahead, bool changed);
@@ -115,7 +115,8 @@ class Table {
 
   /// Grows, or goes on growing. Must not be called by a thread that owns slots.
   void make_room(std::int64_t now_ns);
-  /// Housekeeping in small steps, for a timer: up to `lines` lines are moved or swept. Thread-safe.
+  /// Housekeeping in small steps, for a timer: up to `lines` lines are moved or swept. While there is room
+  /// to spare, sweeping takes its time. Thread-safe.
   void maintain(std::int64_t now_ns, std::size_t lines);
 
   std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
@@ -143,8 +144,10 @@ class Table {
   /// truth: it is settled in one array at a time.
   Slot* find(const KeyHash& key) const {
     Array* newest = current_.load(std::memory_order_acquire);
-    if (draining_.load(std::memory_order_acquire) == nullptr)  // After current_: it was set before that.
+    if (draining_.load(std::memory_order_acquire) == nullptr) {  // After current_: it was set before that.
       if (Slot* slot = newest->find(key)) return slot;
+      if (current_.load(std::memory_order_acquire) == newest) return nullptr;
+    }
     return find_in_both(key);
   }
   Slot* find_in_both(const KeyHash& key) const;
@@ -171,6 +174,7 @@ class Table {
   void move(Array& from, Slot& slot, std::int64_t now_ns);
   void place_moved(const KeyHash& key, Content content, std::int64_t now_ns);
   void sweep(Array& array, std::int64_t now_ns, std::size_t lines);
+  std::size_t due_at_rest(const Array& array, std::int64_t now_ns) const;
   void sweep_all(Time now);
 
   const std::size_t max_lines_;
