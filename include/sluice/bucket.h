@@ -7,8 +7,9 @@
 // may come from any one clock; a time before the latest one that this bucket was given counts as that latest
 // one, so a clock that steps back makes no token and loses none. Calls without `now` read Clock::now().
 //
-// An idle bucket may rest for centuries. Under a quota with one tick a nanosecond (period a multiple of
-// tokens: most) the state is one 64-bit word; under others it is a 128-bit one, some 12 ns slower a call.
+// A bucket may rest for 250 years between two changes. Under a quota with one tick a nanosecond (period a
+// multiple of tokens: most) the state is one 64-bit word; under others it is a 128-bit one, some 12 ns slower
+// a call.
 #pragma once
 
 #include <atomic>

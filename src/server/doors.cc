@@ -6,6 +6,7 @@
 
 #include "door/http/http_door.h"
 #include "door/resp/resp_session.h"
+#include "server/numbers.h"
 
 namespace sluice::server {
 
@@ -27,6 +28,7 @@ std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
                              .max_clients = static_cast<std::uint64_t>(config.max_connections),
                              .connections_received = net.accepted,
                              .requests = metrics.requests("resp"),
+                             .memory_bytes = resident_bytes(),
                              .keys = table.keys,
                              .table_bytes = table.bytes,
                              .evictions = table.evictions};

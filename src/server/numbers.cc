@@ -84,14 +84,6 @@ std::uint64_t open_files() {
   return n > 3 ? n - 3 : 0;  // Less ".", ".." and the folder itself.
 }
 
-std::uint64_t resident_bytes() {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/statm", "re"),
-                                                             std::fclose);
-  unsigned long size = 0, resident = 0;
-  if (!file || std::fscanf(file.get(), "%lu %lu", &size, &resident) != 2) return 0;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 /// Under the names that Prometheus's own libraries use.
 void process_numbers(std::vector<Family>& all, const Process& process) {
   rusage used{};
@@ -111,6 +103,14 @@ void process_numbers(std::vector<Family>& all, const Process& process) {
 }
 
 }  // namespace
+
+std::uint64_t resident_bytes() {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/statm", "re"),
+                                                             std::fclose);
+  unsigned long size = 0, resident = 0;
+  if (!file || std::fscanf(file.get(), "%lu %lu", &size, &resident) != 2) return 0;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
 
 std::vector<Family> numbers(std::span<const DoorTotals> doors, const store::LocalStats& table,
                             std::size_t holds, const Snapshots& snapshots, const Process& process,

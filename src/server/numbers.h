@@ -11,6 +11,8 @@
 
 namespace sluice::server {
 
+std::uint64_t resident_bytes();  ///< Memory in use, from /proc; 0 if that cannot be read.
+
 struct DoorTotals {
   std::string_view door;
   NetTotals net;

@@ -425,6 +425,14 @@ class Clients(Folder):
             self.assertIn("no limit is named", run("peek", "a", "k", *at, SLUICE_PASSWORD="secret")[2])
             self.assertEqual(run("peek", "a", "k", *at, "--password", "wrong")[0], 2)
 
+    def test_info_tells_of_this_process(self):
+        with Server() as server, server.connect("resp") as s:
+            s.sendall(b"INFO\r\nQUIT\r\n")
+            told = until_end(s).decode()
+            memory = int(re.search(r"^used_memory:(\d+)\r$", told, re.M)[1])
+            self.assertTrue(1 << 20 < memory < 1 << 30, told)
+            self.assertIn(f"process_id:{server.process.pid}\r\n", told)
+
     def test_bench_counts_what_was_decided(self):
         with Server() as server:
             at = ("--server", server.addresses["resp"], "--duration", "300ms", "--connections", "4", "--json")
