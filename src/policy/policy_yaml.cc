@@ -49,7 +49,10 @@ class Reader : FileReader {
  private:
   Open* domain(const YamlNode& root, std::vector<Open>& all, bool merge) {
     const YamlNode* node = find(root, "domain");
-    const Place place = node == nullptr ? root.place : node->place;
+    Place place = root.place;
+    for (std::size_t i = 0; i < root.keys.size(); ++i)
+      if (root.keys[i].first == "domain")
+        place = node->kind == YamlNode::Kind::null ? root.keys[i].second : node->place;
     const auto name = node == nullptr ? std::string() : text(*node, "domain");
     if (name.empty()) {
       if (node == nullptr || node->kind == YamlNode::Kind::null || node->kind == YamlNode::Kind::scalar)
