@@ -1,5 +1,5 @@
-// current.h: the limits in force: one pointer, swapped whole, so that a request sees the old set or the new
-// one and never a mixture. A thread pays one atomic load a batch for it.
+// current.h: what is in force: one pointer to an immutable set, swapped whole, so that a request sees the old
+// set or the new one and never a mixture. A thread pays one atomic load a batch for it.
 #pragma once
 
 #include <atomic>
@@ -10,16 +10,17 @@
 
 namespace sluice::policy {
 
-class Current {
+template <class Set>
+class CurrentOf {
  public:
-  explicit Current(std::shared_ptr<const LimitSet> first) : set_(std::move(first)) {}
+  explicit CurrentOf(std::shared_ptr<const Set> first) : set_(std::move(first)) {}
 
-  void replace(std::shared_ptr<const LimitSet> next) {
+  void replace(std::shared_ptr<const Set> next) {
     const std::lock_guard lock(mutex_);
     set_ = std::move(next);
     version_.fetch_add(1, std::memory_order_release);
   }
-  std::shared_ptr<const LimitSet> get() const {
+  std::shared_ptr<const Set> get() const {
     const std::lock_guard lock(mutex_);
     return set_;
   }
@@ -27,17 +28,18 @@ class Current {
 
  private:
   mutable std::mutex mutex_;
-  std::shared_ptr<const LimitSet> set_;  // Guarded by mutex_.
+  std::shared_ptr<const Set> set_;  // Guarded by mutex_.
   std::atomic<std::uint64_t> version_{
       1};  // Moves after set_ does: who sees a new version finds a set as new.
 };
 
-/// One thread's view of Current. Not thread-safe.
-class View {
+/// One thread's view of CurrentOf. Not thread-safe.
+template <class Set>
+class ViewOf {
  public:
-  explicit View(const Current& current) : current_(current) {}
-  /// Shared, since a batch that waits for a store keeps its limits alive across a reload.
-  const std::shared_ptr<const LimitSet>& get() {
+  explicit ViewOf(const CurrentOf<Set>& current) : current_(current) {}
+  /// Shared, since a batch that waits for a store keeps its set alive across a reload.
+  const std::shared_ptr<const Set>& get() {
     if (const auto version = current_.version(); version != version_) {
       version_ = version;
       set_ = current_.get();
@@ -46,9 +48,16 @@ class View {
   }
 
  private:
-  const Current& current_;
+  const CurrentOf<Set>& current_;
   std::uint64_t version_ = 0;
-  std::shared_ptr<const LimitSet> set_;
+  std::shared_ptr<const Set> set_;
 };
+
+using Current = CurrentOf<LimitSet>;  ///< The named limits.
+using View = ViewOf<LimitSet>;
+
+class PolicySet;
+using CurrentPolicies = CurrentOf<PolicySet>;
+using PoliciesView = ViewOf<PolicySet>;
 
 }  // namespace sluice::policy

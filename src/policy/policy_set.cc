@@ -1,0 +1,196 @@
+#include "policy/policy_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "policy/domain.h"
+
+namespace sluice::policy {
+
+namespace {
+
+// Between entries stands "|", between key and value the first "=". What a value holds of these is escaped, so
+// that no client can write itself into another one's bucket.
+void append_escaped(std::string& out, std::string_view text, bool is_key) {
+  bool plain = true;
+  for (const char c : text) plain &= c != '|' && c != '\\' && (c != '=' || !is_key);
+  if (plain) {
+    out.append(text);
+    return;
+  }
+  for (const char c : text) {
+    if (c == '|' || c == '\\' || (c == '=' && is_key)) out += '\\';
+    out += c;
+  }
+}
+
+void append_entry(std::string& keys, bool first, std::string_view key, std::string_view value) {
+  if (!first) keys += '|';
+  append_escaped(keys, key, true);
+  keys += '=';
+  append_escaped(keys, value, false);
+}
+
+Match::Outcome outcome_of(const Rule& rule) {
+  switch (rule.kind) {
+    case Rule::Kind::quota:
+      return Match::Outcome::ask;
+    case Rule::Kind::unlimited:
+      return Match::Outcome::allow;
+    case Rule::Kind::closed:
+      return Match::Outcome::refuse;
+    case Rule::Kind::lists:
+      break;
+  }
+  return Match::Outcome::none;
+}
+
+bool shares(Step::How how, const Domain::Node& node) {
+  return how == Step::How::pattern && node.share_threshold;
+}
+
+void append_stat(std::string& name, std::string_view key, std::string_view value) {
+  name.append(".").append(key);
+  if (!value.empty()) name.append("_").append(value);
+}
+
+}  // namespace
+
+std::string Descriptor::text() const { return value.empty() ? key : key + "_" + value; }
+
+PolicySet::PolicySet() = default;
+PolicySet::~PolicySet() = default;
+
+PolicySet::PolicySet(std::vector<Policy> policies) {
+  for (Policy& policy : policies) {
+    auto domain = std::make_unique<Domain>(std::move(policy));
+    for (Rule& rule : domain->rules()) {
+      rule.index = static_cast<std::uint32_t>(rules_.size());
+      rules_.push_back(&rule);
+    }
+    const std::string& name = domain->name();
+    domains_.emplace(name, std::move(domain));
+  }
+}
+
+const Domain* PolicySet::find(std::string_view domain) const {
+  const auto it = domains_.find(domain);
+  return it == domains_.end() ? nullptr : it->second.get();
+}
+
+std::vector<std::string_view> PolicySet::domains() const {
+  std::vector<std::string_view> names;
+  for (const auto& [name, domain] : domains_) names.push_back(name);
+  return names;
+}
+
+Match PolicySet::match(const Domain* domain, std::span<const Entry> descriptor, std::string& keys) const {
+  if (domain == nullptr) return {};
+  Match match{.key_at = keys.size()};
+  bool allowed = false;
+  bool denied = false;
+  const auto* node = domain->walk(descriptor, [&](std::size_t i, Step::How how, const Domain::Node& n) {
+    const Entry& entry = descriptor[i];
+    append_entry(keys, i == 0, entry.key, shares(how, n) ? n.pattern_value(entry.key) : entry.value);
+    if (!n.lists) return;
+    denied |= n.deny.contains(entry.value);
+    allowed |= n.allow.contains(entry.value);
+  });
+  match.rule = node == nullptr ? nullptr : node->rule;
+  if (match.rule != nullptr) {
+    match.by_list = denied || allowed;
+    match.outcome = denied    ? Match::Outcome::refuse
+                    : allowed ? Match::Outcome::allow
+                              : outcome_of(*match.rule);
+  }
+  if (match.outcome == Match::Outcome::none) {
+    keys.resize(match.key_at);
+    return {};
+  }
+  match.key_size = keys.size() - match.key_at;
+  return match;
+}
+
+std::unique_ptr<const Rule> PolicySet::override_rule(const Domain* domain, std::span<const Entry> descriptor,
+                                                     std::uint32_t requests_per_unit, Unit unit) const {
+  if (domain == nullptr || unit == Unit::unknown) return nullptr;
+  auto rule = std::make_unique<Rule>();
+  rule->full_name = domain->name();
+  for (const Entry& e : descriptor) append_stat(rule->full_name, e.key, e.value);
+  rule->requests_per_unit = requests_per_unit;
+  rule->unit = unit;
+  rule->kind = requests_per_unit == 0 ? Rule::Kind::closed : Rule::Kind::quota;
+  if (requests_per_unit == 0) return rule;
+  const auto quota =
+      Quota::make({.capacity = requests_per_unit, .tokens = requests_per_unit, .period = unit_period(unit)});
+  if (!quota) return nullptr;
+  rule->limit.emplace(domain->name() + ":override/" + std::string(unit_name(unit)), std::vector{*quota});
+  return rule;
+}
+
+Match PolicySet::match_override(const Rule& rule, std::span<const Entry> descriptor, std::string& keys) {
+  Match match{.rule = &rule, .outcome = outcome_of(rule), .key_at = keys.size()};
+  for (std::size_t i = 0; i < descriptor.size(); ++i)
+    append_entry(keys, i == 0, descriptor[i].key, descriptor[i].value);
+  match.key_size = keys.size() - match.key_at;
+  return match;
+}
+
+std::string PolicySet::stat_name(const Domain& domain, std::span<const Entry> descriptor) const {
+  std::string all = domain.name();   // Every value, but those that share a threshold.
+  std::string some = domain.name();  // Those values that value_to_metric asks for.
+  bool shared = false;
+  const auto* node = domain.walk(descriptor, [&](std::size_t i, Step::How how, const Domain::Node& n) {
+    const auto [key, value] = descriptor[i];
+    const auto pattern = how == Step::How::pattern ? n.pattern_value(key) : std::string_view();
+    shared |= shares(how, n);
+    append_stat(all, key, shares(how, n) ? pattern : value);
+    append_stat(some, key,
+                how == Step::How::exact                          ? value
+                : how == Step::How::pattern && shares(how, n)    ? pattern
+                : n.value_to_metric && how != Step::How::nothing ? value
+                                                                 : pattern);
+  });
+  if (node == nullptr || node->rule == nullptr) return {};
+  if (!node->rule->stat_by_value) return node->rule->full_name;
+  return node->rule->detailed_metric ? all : some;
+}
+
+std::vector<Step> PolicySet::explain(const Domain& domain, std::span<const Entry> descriptor) const {
+  std::vector<Step> steps;
+  const Domain::Node* above = nullptr;
+  domain.walk(descriptor, [&](std::size_t i, Step::How how, const Domain::Node& node) {
+    Step step{.how = how, .descriptor = node.text, .shadowed = {}};
+    if (how == Step::How::pattern) {
+      const Entry& e = descriptor[i];
+      for (const auto& text : domain.all_patterns(above == nullptr ? domain.root() : *above,
+                                                  std::string(e.key).append(1, '_').append(e.value)))
+        if (text != node.text) step.shadowed += (step.shadowed.empty() ? "" : ", ") + text;
+    }
+    above = &node;
+    steps.push_back(std::move(step));
+  });
+  return steps;
+}
+
+std::string PolicySet::text() const {
+  std::string s;
+  for (const Rule* rule : rules_) s += rule->full_name + ": " + rule->text() + "\n";
+  return s;
+}
+
+void drop_replaced(std::span<Match> matches) {
+  const auto replaced = [&](const std::string& name) {
+    return std::any_of(matches.begin(), matches.end(), [&](const Match& m) {
+      return m.rule != nullptr &&
+             std::find(m.rule->replaces.begin(), m.rule->replaces.end(), name) != m.rule->replaces.end();
+    });
+  };
+  for (Match& match : matches) {
+    if (match.rule == nullptr || match.rule->name.empty() || match.by_list) continue;
+    if (match.outcome != Match::Outcome::ask && match.outcome != Match::Outcome::refuse) continue;
+    if (replaced(match.rule->name)) match.outcome = Match::Outcome::none;
+  }
+}
+
+}  // namespace sluice::policy
