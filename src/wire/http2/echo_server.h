@@ -43,6 +43,7 @@ struct EchoServer final : Http2Owner {
   void data(Http2Stream& s, std::string_view bytes) override { of(s).received.append(bytes); }
   void ended(Http2Stream& s) override {
     ++ended_count;
+    if (s.responded) return;
     const Http2Field fields[] = {{":status", "200"}, {"content-type", "text/plain"}};
     http2.respond(s, fields, false);
     s.body = of(s).path + "|" + of(s).received;

@@ -104,7 +104,7 @@ struct Http2Server::Callbacks {
         s->request_ended |= end;
         if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
           self.owner_.head(*s);
-        if (end && !s->responded) self.owner_.ended(*s);
+        if (end) self.owner_.ended(*s);
         return 0;
       }
       case NGHTTP2_PING:

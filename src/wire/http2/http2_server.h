@@ -93,7 +93,7 @@ class Http2Owner {
   virtual void field(Http2Stream& stream, std::string_view name, std::string_view value) = 0;
   virtual void head(Http2Stream& stream) = 0;  ///< All fields are there.
   virtual void data(Http2Stream& stream, std::string_view bytes) = 0;
-  virtual void ended(Http2Stream& stream) = 0;  ///< The request is whole. Not of one that was responded to.
+  virtual void ended(Http2Stream& stream) = 0;  ///< The request is whole.
   virtual void closed(
       Http2Stream& stream) = 0;  ///< Response sent, or cancelled. The stream is the owner's again.
 
