@@ -2,18 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <tuple>
 
 namespace sluice::policy {
 
 namespace {
 
 constexpr std::size_t kUnitMax = 32;
-
-std::string quoted(std::string_view text) {
-  constexpr std::size_t most = 40;
-  return "\"" + std::string(text.substr(0, most)) + (text.size() > most ? "…\"" : "\"");
-}
 
 class Reader {
  public:
@@ -160,11 +154,7 @@ class Reader {
 };
 
 LimitsReading settle(std::vector<Limit> limits, std::vector<Problem> problems) {
-  std::sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
-    return std::tie(a.place.line, a.place.column, a.message) <
-           std::tie(b.place.line, b.place.column, b.message);
-  });
-  if (problems.size() > kProblemsMax) problems.resize(kProblemsMax);
+  settle_problems(problems, kProblemsMax);
   LimitsReading reading;
   if (problems.empty()) reading.limits = LimitSet(std::move(limits));
   reading.problems = std::move(problems);
@@ -173,11 +163,7 @@ LimitsReading settle(std::vector<Limit> limits, std::vector<Problem> problems) {
 
 }  // namespace
 
-std::string LimitsReading::problems_text() const {
-  std::string text;
-  for (const auto& p : problems) text += (text.empty() ? "" : "\n") + p.text();
-  return text;
-}
+std::string LimitsReading::problems_text() const { return policy::problems_text(problems); }
 
 LimitsReading read_limits(std::string_view text, const std::string& file) {
   std::vector<Problem> problems;

@@ -14,6 +14,7 @@
 #include <exception>
 #include <map>
 #include <sstream>
+#include <tuple>
 
 namespace sluice::policy {
 
@@ -29,27 +30,36 @@ struct Stop {
 
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(const std::string& file, std::vector<Problem>& problems) : file_(file), problems_(problems) {}
+  Builder(const std::string& file, std::vector<Problem>& problems, const YamlBounds& bounds)
+      : file_(file), problems_(problems), bounds_(bounds) {}
   YamlNode take() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { leaf({.place = place_of(mark)}); }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    throw Stop{place_of(mark), "an alias (*name): write the value out here"};
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    leaf({.place = place_of(mark)}, anchor);
   }
-  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (bounds_.unfolded_max == 0) throw Stop{place_of(mark), "an alias (*name): write the value out here"};
+    const auto it = anchored_.find(anchor);
+    if (it == anchored_.end())
+      throw Stop{place_of(mark), "an alias (*name) inside of what it names: write the value out here"};
+    count(it->second, place_of(mark));
+    leaf(it->second, YAML::NullAnchor);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    leaf({.kind = YamlNode::Kind::scalar, .place = place_of(mark), .scalar = value});
+    leaf({.kind = YamlNode::Kind::scalar, .place = place_of(mark), .scalar = value, .quoted = tag != "?"},
+         anchor);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
-    begin(YamlNode::Kind::list, mark);
+    begin(YamlNode::Kind::list, mark, anchor);
   }
   void OnSequenceEnd() override { end(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
-    begin(YamlNode::Kind::map, mark);
+    begin(YamlNode::Kind::map, mark, anchor);
   }
   void OnMapEnd() override { end(); }
 
@@ -59,24 +69,68 @@ class Builder final : public YAML::EventHandler {
     std::map<std::string, Place> seen = {};
     bool key_next = true;  // map: the next node is a key.
     bool keep = true;      // map: the key stands here for the first time.
+    YAML::anchor_t anchor = YAML::NullAnchor;
   };
 
-  void begin(YamlNode::Kind kind, const YAML::Mark& mark) {
+  void begin(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (at_key()) throw Stop{place_of(mark), "a name is a word, not a list or a map"};
-    if (open_.size() >= static_cast<std::size_t>(kYamlDepthMax))
-      throw Stop{place_of(mark), "nested more than " + std::to_string(kYamlDepthMax) + " deep"};
-    open_.push_back({.node = {.kind = kind, .place = place_of(mark)}});
+    if (open_.size() >= static_cast<std::size_t>(bounds_.depth_max))
+      throw Stop{place_of(mark), "nested more than " + std::to_string(bounds_.depth_max) + " deep"};
+    open_.push_back({.node = {.kind = kind, .place = place_of(mark)}, .anchor = anchor});
   }
   void end() {
     YamlNode node = std::move(open_.back().node);
+    const auto anchor = open_.back().anchor;
     open_.pop_back();
+    if (bounds_.unfolded_max > 0) merge(node);
+    name(node, anchor);
     add(std::move(node));
+  }
+  void name(const YamlNode& node, YAML::anchor_t anchor) {
+    if (anchor == YAML::NullAnchor || bounds_.unfolded_max == 0) return;
+    count(node, node.place);
+    anchored_.insert_or_assign(anchor, node);
+  }
+  /// A copy of the node is about to be made.
+  void count(const YamlNode& node, Place place) {
+    if (++unfolded_ > bounds_.unfolded_max)
+      throw Stop{place, "aliases unfold to more than " + std::to_string(bounds_.unfolded_max) +
+                            " nodes; write fewer of them"};
+    for (const YamlNode& child : node.list) count(child, place);
+  }
+  /// The merge key: what `<<` holds, a map or a list of maps, fills in the names that the map lacks.
+  static void merge(YamlNode& map) {
+    const auto at =
+        std::find_if(map.keys.begin(), map.keys.end(), [](const auto& k) { return k.first == "<<"; });
+    if (map.kind != YamlNode::Kind::map || at == map.keys.end()) return;
+    const auto index = at - map.keys.begin();
+    YamlNode value = std::move(map.list[static_cast<std::size_t>(index)]);
+    std::vector<YamlNode> from;
+    if (value.kind == YamlNode::Kind::list)
+      from = std::move(value.list);
+    else
+      from.push_back(std::move(value));
+    for (const YamlNode& m : from)
+      if (m.kind != YamlNode::Kind::map) throw Stop{m.place, "<< takes a map or a list of maps"};
+    map.keys.erase(at);
+    map.list.erase(map.list.begin() + index);
+    for (YamlNode& m : from)
+      for (std::size_t i = 0; i < m.keys.size(); ++i) {
+        if (std::any_of(map.keys.begin(), map.keys.end(),
+                        [&](const auto& k) { return k.first == m.keys[i].first; }))
+          continue;
+        map.keys.push_back(m.keys[i]);
+        map.list.push_back(std::move(m.list[i]));
+      }
   }
   bool at_key() const {
     return !open_.empty() && open_.back().node.kind == YamlNode::Kind::map && open_.back().key_next;
   }
-  void leaf(YamlNode node) {
+  void leaf(YamlNode node, YAML::anchor_t anchor) {
+    name(node, anchor);
     if (!at_key()) return add(std::move(node));
+    if (node.kind == YamlNode::Kind::list || node.kind == YamlNode::Kind::map)
+      throw Stop{node.place, "a name is a word, not a list or a map"};
     Open& map = open_.back();
     map.key_next = false;
     const auto [it, first] = map.seen.emplace(node.scalar, node.place);
@@ -104,8 +158,11 @@ class Builder final : public YAML::EventHandler {
 
   const std::string& file_;
   std::vector<Problem>& problems_;
+  const YamlBounds& bounds_;
   YamlNode root_;
   std::vector<Open> open_;
+  std::map<YAML::anchor_t, YamlNode> anchored_;
+  std::size_t unfolded_ = 0;
 };
 
 /// Length of the UTF-8 character that begins at text[i]; 0 if it is none.
@@ -150,16 +207,17 @@ void check_characters(std::string_view text) {
   }
 }
 
-YamlNode parse(std::string_view text, const std::string& file, std::vector<Problem>& problems) {
-  if (text.size() > kYamlBytesMax)
-    throw Stop{{}, "larger than " + std::to_string(kYamlBytesMax) + " bytes, the most that is read"};
+YamlNode parse(std::string_view text, const std::string& file, std::vector<Problem>& problems,
+               const YamlBounds& bounds) {
+  if (text.size() > bounds.bytes_max)
+    throw Stop{{}, "larger than " + std::to_string(bounds.bytes_max) + " bytes, the most that is read"};
   check_characters(text);
   std::istringstream in{std::string(text)};
   YAML::Parser parser(in);
-  Builder builder(file, problems);
+  Builder builder(file, problems, bounds);
   parser.HandleNextDocument(builder);
   YamlNode root = builder.take();
-  Builder second(file, problems);
+  Builder second(file, problems, bounds);
   if (parser.HandleNextDocument(second))
     throw Stop{second.take().place, "a second document; a file holds one"};
   return root;
@@ -187,9 +245,10 @@ const char* YamlNode::kind_name() const {
   return "";
 }
 
-YamlNode read_yaml(std::string_view text, const std::string& file, std::vector<Problem>& problems) {
+YamlNode read_yaml(std::string_view text, const std::string& file, std::vector<Problem>& problems,
+                   const YamlBounds& bounds) {
   try {
-    return parse(text, file, problems);
+    return parse(text, file, problems, bounds);
   } catch (const Stop& stop) {
     problems.push_back({file, stop.place, stop.message});
   } catch (const YAML::Exception& e) {
@@ -200,7 +259,7 @@ YamlNode read_yaml(std::string_view text, const std::string& file, std::vector<P
   return {};
 }
 
-Result<std::string> read_small_file(const std::string& path) {
+Result<std::string> read_small_file(const std::string& path, std::size_t bytes_max) {
   const auto failed = [](int code) {
     const auto* mend = code == ENOENT   ? "; is the path right?"
                        : code == EACCES ? "; this user may not read it"
@@ -216,7 +275,7 @@ Result<std::string> read_small_file(const std::string& path) {
   int code = 0;
   const bool regular = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
   char block[16 * 1024];
-  while (regular && text.size() <= kYamlBytesMax) {
+  while (regular && text.size() <= bytes_max) {
     const auto n = ::read(fd, block, sizeof block);
     if (n < 0) code = errno;
     if (n <= 0) break;
@@ -227,6 +286,25 @@ Result<std::string> read_small_file(const std::string& path) {
   if (!regular) return Error{Code::invalid_argument, "is no regular file"};
   if (code != 0) return failed(code);
   return text;
+}
+
+void settle_problems(std::vector<Problem>& problems, std::size_t most) {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return std::tie(a.place.line, a.place.column, a.message) <
+           std::tie(b.place.line, b.place.column, b.message);
+  });
+  if (problems.size() > most) problems.resize(most);
+}
+
+std::string problems_text(const std::vector<Problem>& problems) {
+  std::string text;
+  for (const auto& p : problems) text += (text.empty() ? "" : "\n") + p.text();
+  return text;
+}
+
+std::string quoted(std::string_view text) {
+  constexpr std::size_t most = 40;
+  return "\"" + std::string(text.substr(0, most)) + (text.size() > most ? "…\"" : "\"");
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string_view>& known) {

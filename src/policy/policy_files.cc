@@ -1,0 +1,61 @@
+// policy_files.cc: gather_policies() of policy_yaml.h.
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "policy/policy_yaml.h"
+
+namespace sluice::policy {
+
+namespace {
+
+bool is_ours(std::string_view name) {
+  return !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml"));
+}
+
+std::vector<std::string> names_in(const std::string& folder, std::vector<Problem>& problems) {
+  std::vector<std::string> names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(folder.c_str()), ::closedir);
+  if (!dir) {
+    problems.push_back({folder, {}, std::string("cannot be read: ") + std::strerror(errno)});
+    return names;
+  }
+  while (const dirent* entry = ::readdir(dir.get())) {
+    if (!is_ours(entry->d_name)) continue;
+    if (names.size() == kPolicyFilesMax) {
+      problems.push_back({folder, {}, "holds more than " + std::to_string(kPolicyFilesMax) + " files"});
+      break;
+    }
+    names.emplace_back(entry->d_name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+std::vector<PolicyFile> gather_policies(const std::string& path, std::vector<Problem>& problems) {
+  struct stat info{};
+  std::vector<std::string> paths;
+  if (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    for (const auto& name : names_in(path, problems))
+      paths.push_back(path + (path.ends_with('/') ? "" : "/") + name);
+  } else {
+    paths.push_back(path);
+  }
+  std::vector<PolicyFile> files;
+  for (const auto& p : paths) {
+    auto text = read_small_file(p, kPolicyBounds.bytes_max);
+    if (text)
+      files.push_back({p, std::move(*text)});
+    else
+      problems.push_back({p, {}, text.error().message});
+  }
+  return files;
+}
+
+}  // namespace sluice::policy
