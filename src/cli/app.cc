@@ -30,6 +30,7 @@ struct Program {
   std::deque<std::string> texts;  // Where flags of serve put their text; addresses stay.
   std::vector<std::string> files;
   bool json = false;
+  bool merge_domains = false;
   AskOptions ask_options;
   TopOptions top_options;
   BenchOptions bench_options;
@@ -83,11 +84,15 @@ void Program::add_serve() {
 
 void Program::add_check() {
   CLI::App* sub =
-      command("check", "Say whether files of limits are valid, and if not, where and what to mend.",
-              "  sluice check limits.yaml\n  sluice check --json limits/*.yaml\n");
-  sub->add_option("FILE", files, "Files of limits, in YAML.")->required()->type_name("");
+      command("check", "Say whether limits and policies are valid, and if not, where and what to mend.",
+              "  sluice check limits.yaml\n  sluice check policies/\n  sluice check --json limits/*.yaml\n"
+              "\nAll policies that are named are checked as one set.\n");
+  sub->add_option("FILE", files, "Files of limits or policies, in YAML, or folders of them.")
+      ->required()
+      ->type_name("");
+  sub->add_flag("--merge-domains", merge_domains, "Several files of policies may name one domain.");
   add_json(sub, json);
-  sub->callback([this] { exit_code = check(files, json); });
+  sub->callback([this] { exit_code = check(files, merge_domains, json); });
 }
 
 void Program::add_ask(const char* name, const char* what, const std::string& examples) {

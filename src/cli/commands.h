@@ -16,7 +16,8 @@ int fail(std::string_view message);  ///< Prints it and returns kFailed.
 
 int serve(const server::Sources& sources);
 
-int check(const std::vector<std::string>& files, bool json);
+/// Files of limits and of policies, and folders of them.
+int check(const std::vector<std::string>& paths, bool merge_domains, bool json);
 
 /// take, peek, refund, reset, reserve: one request to a running server's RESP door.
 struct AskOptions {

@@ -1,5 +1,6 @@
 #include "cli/extra_commands.h"
 
+#include "cli/explain_command.h"
 #include "policy/limits_yaml.h"
 
 #ifdef SLUICE_EVAL_COMMAND
@@ -25,19 +26,19 @@ void add_simulate_here(CLI::App& program, int& exit_code) {
 
 using Add = void (*)(CLI::App&, int&);
 constexpr Add kCommands[] = {
+    add_explain,
 #ifdef SLUICE_EVAL_COMMAND
     add_eval,
 #endif
 #ifdef SLUICE_SIMULATE_COMMAND
     add_simulate_here,
 #endif
-    nullptr,  // The end, so that the table is never empty.
 };
 
 }  // namespace
 
 void add_extra_commands(CLI::App& program, int& exit_code) {
-  for (const Add* add = kCommands; *add != nullptr; ++add) (*add)(program, exit_code);
+  for (const Add add : kCommands) add(program, exit_code);
 }
 
 }  // namespace sluice::cli

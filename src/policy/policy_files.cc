@@ -38,17 +38,19 @@ std::vector<std::string> names_in(const std::string& folder, std::vector<Problem
 
 }  // namespace
 
-std::vector<PolicyFile> gather_policies(const std::string& path, std::vector<Problem>& problems) {
-  struct stat info{};
+std::vector<std::string> policy_paths(const std::string& path, std::vector<Problem>* problems) {
+  std::vector<Problem> ignored;
   std::vector<std::string> paths;
-  if (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
-    for (const auto& name : names_in(path, problems))
-      paths.push_back(path + (path.ends_with('/') ? "" : "/") + name);
-  } else {
-    paths.push_back(path);
-  }
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return {path};
+  for (const auto& name : names_in(path, problems == nullptr ? ignored : *problems))
+    paths.push_back(path + (path.ends_with('/') ? "" : "/") + name);
+  return paths;
+}
+
+std::vector<PolicyFile> gather_policies(const std::string& path, std::vector<Problem>& problems) {
   std::vector<PolicyFile> files;
-  for (const auto& p : paths) {
+  for (const auto& p : policy_paths(path, &problems)) {
     auto text = read_small_file(p, kPolicyBounds.bytes_max);
     if (text)
       files.push_back({p, std::move(*text)});

@@ -69,6 +69,9 @@ PolicyReading read_policies(const std::vector<PolicyFile>& files, const PolicyOp
 /// that is no folder, that one file. Nothing below a folder is looked at.
 std::vector<PolicyFile> gather_policies(const std::string& path, std::vector<Problem>& problems);
 
+/// Their paths, unread.
+std::vector<std::string> policy_paths(const std::string& path, std::vector<Problem>* problems = nullptr);
+
 /// Whether the document is one of policies: a map with "domain" or "descriptors".
 bool is_policy(std::string_view text);
 

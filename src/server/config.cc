@@ -24,6 +24,13 @@ constexpr std::array kSettings = {
     Setting{"limits", "FILE",
             "Named limits, in YAML (see sluice check). Read again when the file changes and on SIGHUP.",
             &Config::limits},
+    Setting{
+        "policies", "DIR",
+        "Policies in envoyproxy/ratelimit's YAML: the files *.yaml and *.yml of a folder, or one file (see "
+        "sluice check, sluice explain). Read again when they change and on SIGHUP.",
+        &Config::policies},
+    Setting{"merge-domains", "BOOL", "true: several files of policies may name one domain.",
+            &Config::merge_domains},
     Setting{"store", "URL", "Where the buckets live: local, in this process.", &Config::store},
     Setting{"threads", "N", "Event loops, each on its own thread. 0: one for each processor.",
             &Config::threads, 0, 1024},
@@ -115,6 +122,11 @@ struct Set {
     config.*m = *value;
     return Done{};
   }
+  Status operator()(bool Config::* m) const {
+    if (text != "true" && text != "false") return bad(text, "true or false");
+    config.*m = text == "true";
+    return Done{};
+  }
   Status operator()(Level Config::* m) const {
     for (const auto& [name, level] : kLevels)
       if (text == name) {
@@ -132,6 +144,7 @@ struct Get {
   std::string operator()(std::int64_t Config::* m) const { return std::to_string(config.*m); }
   std::string operator()(Duration Config::* m) const { return duration_text(config.*m); }
   std::string operator()(Bytes Config::* m) const { return std::to_string((config.*m).count); }
+  std::string operator()(bool Config::* m) const { return config.*m ? "true" : "false"; }
   std::string operator()(Level Config::* m) const {
     return std::string(kLevels[static_cast<std::size_t>(config.*m)].first);
   }

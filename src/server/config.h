@@ -31,6 +31,8 @@ struct Config {
   net::Address resp{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 6380, .path = {}};
   net::Address http{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 8080, .path = {}};
   std::string limits;           ///< A file; empty: no named limits.
+  std::string policies;         ///< A folder or a file; empty: none.
+  bool merge_domains = false;   ///< Several files of policies may name one domain.
   std::string store = "local";  ///< Only this one so far.
   std::int64_t threads = 0;     ///< 0: one a processor.
   std::int64_t max_keys = 10'000'000;
@@ -50,7 +52,7 @@ struct Config {
 
 struct Setting {
   using Member = std::variant<net::Address Config::*, std::string Config::*, std::int64_t Config::*,
-                              Duration Config::*, Bytes Config::*, Level Config::*>;
+                              Duration Config::*, Bytes Config::*, Level Config::*, bool Config::*>;
   std::string_view name;   ///< As the flag, without the dashes.
   std::string_view value;  ///< What stands for the value in the help: ADDR, FILE, N, …
   std::string_view help;

@@ -29,8 +29,8 @@ struct NetTotals {
 /// What doors may tell of the process. Any thread; relaxed, for people and probes.
 struct Process {
   std::atomic<bool> ready{false};            ///< From `sluice: ready` until the drain begins.
-  std::atomic<std::uint64_t> reloads{0};     ///< Sets of limits taken over since the start.
-  std::atomic<std::uint64_t> rejected{0};    ///< Files of limits refused since the start: "config_rejected".
+  std::atomic<std::uint64_t> reloads{0};     ///< Sets of limits or policies taken over since the start.
+  std::atomic<std::uint64_t> rejected{0};    ///< And refused: "config_rejected".
   std::atomic<std::uint64_t> client_ids{0};  ///< Where the RESP doors' CLIENT ID comes from.
   Time started;
   std::int64_t started_wall_ns = 0;      ///< The same, since 1970.
@@ -44,6 +44,7 @@ struct DoorParts {
   store::Store& store;
   const store::LocalStore& local;  ///< The same store, for its statistics.
   const policy::Current& limits;
+  const policy::CurrentPolicies& policies;
   const std::shared_ptr<door::Holds>& holds;  ///< Of all doors.
   Process& process;
   net::Address address;

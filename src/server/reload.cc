@@ -1,37 +1,32 @@
 #include "server/reload.h"
 
-#include <sys/inotify.h>
-#include <sys/stat.h>
+#include <algorithm>
 
 #include "policy/limits_yaml.h"
+#include "policy/policy_set.h"
 #include "server/log.h"
 
 namespace sluice::server {
 
 namespace {
 
-constexpr Duration kPoll = std::chrono::seconds(1);
-constexpr Duration kSettle = std::chrono::milliseconds(50);  // One editor's save is several events.
+constexpr std::size_t kWarningsMax = 10;  // Of one reading, in the log; sluice check tells all.
 
-std::string folder_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+void log_refused(const char* what, const std::vector<policy::Problem>& problems, const std::string& path) {
+  const auto more = problems.size() - 1;
+  log(Level::error,
+      std::string(what) + " refused, the old ones stay in force: " + problems[0].text() +
+          (more > 0 ? " (and " + std::to_string(more) + " more: sluice check " + path + ")" : ""));
 }
 
 }  // namespace
 
 Reload::Reload(std::string path, std::string text, policy::Current& limits, Process& process)
-    : path_(std::move(path)), limits_(limits), process_(process), text_(std::move(text)) {
-  last_ = settled_ = look();
-}
-
-Reload::Seen Reload::look() const {
-  struct stat info{};
-  if (::stat(path_.c_str(), &info) != 0) return {};
-  return {info.st_size, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino};
-}
-
-bool Reload::now() { return take(true); }
+    : path_(std::move(path)),
+      limits_(limits),
+      process_(process),
+      text_(std::move(text)),
+      watch_(path_, [this] { take(false); }) {}
 
 bool Reload::take(bool even_if_same) {
   auto text = policy::read_small_file(path_);
@@ -49,10 +44,7 @@ bool Reload::take(bool even_if_same) {
     if (refused == refused_ && !even_if_same) return false;
     refused_ = refused;
     process_.rejected.fetch_add(1, std::memory_order_relaxed);
-    const auto more = reading.problems.size() - 1;
-    log(Level::error,
-        "limits refused, the old ones stay in force: " + reading.problems[0].text() +
-            (more > 0 ? " (and " + std::to_string(more) + " more: sluice check " + path_ + ")" : ""));
+    log_refused("limits", reading.problems, path_);
     return false;
   }
   text_ = std::move(*text);
@@ -64,39 +56,52 @@ bool Reload::take(bool even_if_same) {
   return true;
 }
 
-void Reload::watch(net::Loop& loop) {
-  loop_ = &loop;
-  inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  // The folder, not the file: an editor that renames over it makes another file of that name. A file that
-  // vanishes is left to poll(): most come back at once.
-  if (inotify_ &&
-      ::inotify_add_watch(inotify_.get(), folder_of(path_).c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) >= 0)
-    loop.on_readable(inotify_.get(), [this] { drain_events(); });
-  loop.every(kPoll, [this] { poll(); });
-}
+ReloadPolicies::ReloadPolicies(std::string path, policy::PolicyOptions options,
+                               std::vector<policy::PolicyFile> files, policy::CurrentPolicies& policies,
+                               Process& process)
+    : path_(std::move(path)),
+      options_(options),
+      policies_(policies),
+      process_(process),
+      files_(std::move(files)),
+      watch_(path_, [this] { take(false); }) {}
 
-void Reload::drain_events() {
-  alignas(inotify_event) char events[4096];
-  while (::read(inotify_.get(), events, sizeof events) > 0) {  // Whatever it was: the file is looked at.
+bool ReloadPolicies::take(bool even_if_same) {
+  std::vector<policy::Problem> problems;
+  auto files = policy::gather_policies(path_, problems);
+  if (!problems.empty()) return refuse(problems, even_if_same);
+  if (files == files_ && !even_if_same) {
+    refused_.clear();
+    return true;
   }
-  if (pending_) return;
-  pending_ = true;
-  loop_->after(kSettle, [this] { changed(); });
+  // A folder that is empty all of a sudden was more likely lost than meant.
+  if (files.empty() && !files_.empty())
+    return refuse({{path_, {}, "holds no policies any more; to have none, leave a file with a domain alone"}},
+                  even_if_same);
+  auto reading = policy::read_policies(files, options_);
+  if (!reading) return refuse(reading.problems, even_if_same);
+  files_ = std::move(files);
+  refused_.clear();
+  const auto count = reading.set->rules().size();
+  policies_.replace(std::move(reading.set));
+  process_.reloads.fetch_add(1, std::memory_order_relaxed);
+  log_warnings(reading.warnings);
+  log(Level::info, "policies reloaded from " + path_ + ": " + std::to_string(count) + " rules");
+  return true;
 }
 
-void Reload::changed() {
-  pending_ = false;
-  last_ = settled_ = look();
-  take(false);
+bool ReloadPolicies::refuse(const std::vector<policy::Problem>& problems, bool even_if_same) {
+  auto text = policy::problems_text(problems);
+  if (text == refused_ && !even_if_same) return false;
+  refused_ = std::move(text);
+  process_.rejected.fetch_add(1, std::memory_order_relaxed);
+  log_refused("policies", problems, path_);
+  return false;
 }
 
-void Reload::poll() {
-  const Seen seen = look();
-  const bool still = seen == last_;
-  last_ = seen;
-  if (!still || seen == settled_ || pending_) return;
-  settled_ = seen;
-  take(false);
+void log_warnings(const std::vector<policy::Problem>& warnings) {
+  for (std::size_t i = 0; i < std::min(warnings.size(), kWarningsMax); ++i)
+    log(Level::warning, warnings[i].text());
 }
 
 }  // namespace sluice::server

@@ -1,41 +1,31 @@
-// reload.h: keeps the limits in force equal to their file. A bad file never replaces a good one: it costs one
-// log line, with place and mend, and moves a counter. Buckets are found by name, so a reload loses none of
-// their state.
+// reload.h: keeps the limits and the policies in force equal to their files. What is not valid never replaces
+// what is: it costs one log line, with place and mend, and moves a counter. Buckets are found by name, so a
+// reload loses none of their state.
 #pragma once
 
-#include <cstdint>
 #include <string>
+#include <vector>
 
-#include "net/fd.h"
 #include "net/loop.h"
 #include "policy/current.h"
+#include "policy/policy_yaml.h"
 #include "server/doors.h"
+#include "server/watch.h"
 
 namespace sluice::server {
 
+/// The file of named limits.
 class Reload {
  public:
   /// `text` is what the set in force was read from. All given by reference outlives this.
   Reload(std::string path, std::string text, policy::Current& limits, Process& process);
 
   /// Reads the file now, as on SIGHUP. False if it was refused.
-  bool now();
-  /// Reads the file whenever it changes: written and closed, renamed over, or reached by a new symbolic link.
-  /// Told by inotify; where that does not reach (another machine's file system), seen within two seconds,
-  /// once size and time have stood still for one, so that a file half written is not taken for a whole one.
-  void watch(net::Loop& loop);
+  bool now() { return take(true); }
+  /// Reads the file whenever it changes (watch.h).
+  void watch(net::Loop& loop) { watch_.start(loop); }
 
  private:
-  struct Seen {
-    std::int64_t size = -1;  // -1: there is none.
-    std::int64_t modified_ns = 0;
-    std::uint64_t inode = 0;
-    friend bool operator==(const Seen&, const Seen&) = default;
-  };
-  Seen look() const;
-  void changed();
-  void poll();
-  void drain_events();
   bool take(bool even_if_same);
 
   const std::string path_;
@@ -43,10 +33,32 @@ class Reload {
   Process& process_;
   std::string text_;     // Of the set in force.
   std::string refused_;  // The text or error refused last, so that one bad file is told of once.
-  Seen last_, settled_;
-  net::Fd inotify_;
-  bool pending_ = false;  // changed() is due.
-  net::Loop* loop_ = nullptr;
+  Watch watch_;
 };
+
+/// The folder of policies: all of its files are one set.
+class ReloadPolicies {
+ public:
+  ReloadPolicies(std::string path, policy::PolicyOptions options, std::vector<policy::PolicyFile> files,
+                 policy::CurrentPolicies& policies, Process& process);
+
+  bool now() { return take(true); }
+  void watch(net::Loop& loop) { watch_.start(loop); }
+
+ private:
+  bool take(bool even_if_same);
+  bool refuse(const std::vector<policy::Problem>& problems, bool even_if_same);
+
+  const std::string path_;
+  const policy::PolicyOptions options_;
+  policy::CurrentPolicies& policies_;
+  Process& process_;
+  std::vector<policy::PolicyFile> files_;  // Of the set in force.
+  std::string refused_;                    // The problems told last.
+  Watch watch_;
+};
+
+/// Tells the log of what in the policies has no effect.
+void log_warnings(const std::vector<policy::Problem>& warnings);
 
 }  // namespace sluice::server

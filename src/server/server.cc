@@ -13,6 +13,7 @@
 #include "net/socket.h"
 #include "observe/metrics.h"
 #include "policy/limits_yaml.h"
+#include "policy/policy_yaml.h"
 #include "server/log.h"
 #include "server/numbers.h"
 #include "server/reload.h"
@@ -59,6 +60,8 @@ struct Server::Impl {
   };
 
   Status read_limits();
+  Status read_policies();
+  void reload_all();
   Status listen(std::span<const Door> rows);
   void add_listeners(Opened& opened);
   void on_signal(int signal);
@@ -71,12 +74,14 @@ struct Server::Impl {
   store::LocalStore store;
   Snapshots snapshots;
   policy::Current limits{std::make_shared<const policy::LimitSet>()};
+  policy::CurrentPolicies policies{std::make_shared<const policy::PolicySet>()};
   const std::shared_ptr<door::Holds> holds;
   net::Admission admission;
   observe::Metrics metrics;
   std::deque<Opened> opened;
   std::deque<Seat> seats;
   std::optional<Reload> reload;
+  std::optional<ReloadPolicies> reload_policies;
   bool draining = false;                // The first loop's.
   std::atomic<std::size_t> serving{0};  // Seats whose connections have not all ended.
 };
@@ -90,6 +95,26 @@ Status Server::Impl::read_limits() {
   limits.replace(std::make_shared<const policy::LimitSet>(std::move(reading.limits)));
   reload.emplace(config.limits, std::move(*text), limits, process);
   return Done{};
+}
+
+Status Server::Impl::read_policies() {
+  if (config.policies.empty()) return Done{};
+  std::vector<policy::Problem> problems;
+  auto files = policy::gather_policies(config.policies, problems);
+  const policy::PolicyOptions options{.merge_domains = config.merge_domains};
+  auto reading = policy::read_policies(files, options);
+  problems.insert(problems.end(), reading.problems.begin(), reading.problems.end());
+  if (!problems.empty()) return Error{Code::invalid_argument, policy::problems_text(problems)};
+  if (files.empty()) log(Level::warning, config.policies + " holds no policies: no file in it ends in .yaml");
+  log_warnings(reading.warnings);
+  policies.replace(std::move(reading.set));
+  reload_policies.emplace(config.policies, options, std::move(files), policies, process);
+  return Done{};
+}
+
+void Server::Impl::reload_all() {
+  if (reload) reload->now();
+  if (reload_policies) reload_policies->now();
 }
 
 Status Server::Impl::listen(std::span<const Door> rows) {
@@ -119,7 +144,8 @@ void Server::Impl::add_listeners(Opened& o) {
     Seat& seat = seats[i];
     observe::DoorMetrics& counts = metrics.door(door.name);
     seat.doors.push_back(std::make_unique<TimedDoor>(
-        door.make({config, store, store, limits, holds, process, o.bound.address, metrics, counts}), counts));
+        door.make({config, store, store, limits, policies, holds, process, o.bound.address, metrics, counts}),
+        counts));
     seat.listeners.push_back(std::make_unique<net::Listener>(seat.loop, std::move(o.bound.sockets[i]),
                                                              *seat.doors.back(), admission, options));
   }
@@ -156,6 +182,7 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
                             " open files are allowed, too few for max_connections " +
                             std::to_string(config.max_connections) + "; raise ulimit -n or lower it");
   if (auto status = impl->read_limits(); !status) return status.error();
+  if (auto status = impl->read_policies(); !status) return status.error();
   if (auto status = impl->snapshots.restore(); !status) return status.error();
   const auto processors = std::max(1u, std::thread::hardware_concurrency());
   impl->seats.resize(config.threads > 0 ? static_cast<std::size_t>(config.threads) : processors);
@@ -184,10 +211,9 @@ const Process& Server::process() const { return impl_->process; }
 
 void Server::Impl::on_signal(int signal) {
   if (signal == SIGHUP) {
-    if (reload)
-      reload->now();
-    else
-      log(Level::info, "SIGHUP: there is no file of limits to read again");
+    if (!reload && !reload_policies)
+      log(Level::info, "SIGHUP: there is no file of limits or policies to read again");
+    reload_all();
     return;
   }
   if (!draining) return;
@@ -204,6 +230,7 @@ bool Server::run(bool signals, const std::function<void()>& started) {
     });
   }
   if (i.reload) i.reload->watch(first);
+  if (i.reload_policies) i.reload_policies->watch(first);
   first.every(kUpkeepEvery, [&i] { i.store.maintain(Clock::now()); });
   for (std::size_t k = 1; k < i.seats.size(); ++k) {
     i.seats[k].thread = std::thread([&loop = i.seats[k].loop] { loop.run(); });
@@ -256,9 +283,7 @@ void Server::drain() {
 }
 
 void Server::reload() {
-  impl_->seats[0].loop.post([&i = *impl_] {
-    if (i.reload) i.reload->now();
-  });
+  impl_->seats[0].loop.post([&i = *impl_] { i.reload_all(); });
 }
 
 }  // namespace sluice::server

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -11,6 +12,7 @@
 
 #include "net/line_door.h"
 #include "net/socket.h"
+#include "policy/policy_set.h"
 #include "server/reload.h"
 
 namespace sluice::server {
@@ -19,13 +21,20 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// A line door that also tells the quota in force of the limit "a".
+/// A line door that also tells the quota in force of the limit "a", and asked for policies, all rules in
+/// force.
 class LimitSession final : public net::Session {
  public:
-  explicit LimitSession(const policy::Current& limits) : view_(limits) {}
+  explicit LimitSession(const DoorParts& parts) : view_(parts.limits), policies_(parts.policies) {}
   std::size_t feed(std::string_view in, Time, std::string& out) override {
     std::size_t used = 0;
     for (std::size_t end; (end = in.find('\n', used)) != std::string_view::npos; used = end + 1) {
+      if (in.substr(used, end - used) == "policies") {
+        auto text = policies_.get()->text();
+        std::replace(text.begin(), text.end(), '\n', ';');
+        out += text + "\n";
+        continue;
+      }
       const auto* limit = view_.get()->find("a");
       out += (limit != nullptr ? limit->quotas[0].text() : "none") + "\n";
     }
@@ -37,28 +46,29 @@ class LimitSession final : public net::Session {
 
  private:
   policy::View view_;
+  policy::PoliciesView policies_;
   bool closing_ = false;
 };
 
 class LimitFactory final : public net::SessionFactory {
  public:
-  explicit LimitFactory(const policy::Current& limits) : limits_(limits) {}
+  explicit LimitFactory(const DoorParts& parts) : parts_(parts) {}
   std::unique_ptr<net::Session> session(net::Host&, std::string_view) override {
-    return std::make_unique<LimitSession>(limits_);
+    return std::make_unique<LimitSession>(parts_);
   }
 
  private:
-  const policy::Current& limits_;
+  const DoorParts parts_;
 };
 
 const Door kRows[] = {
     {"resp", &Config::resp, &Config::resp_idle,
      [](const DoorParts& p) -> std::unique_ptr<net::SessionFactory> {
-       return std::make_unique<LimitFactory>(p.limits);
+       return std::make_unique<LimitFactory>(p);
      }},
     {"http", &Config::http, &Config::http_idle,
      [](const DoorParts& p) -> std::unique_ptr<net::SessionFactory> {
-       return std::make_unique<LimitFactory>(p.limits);
+       return std::make_unique<LimitFactory>(p);
      }},
 };
 
@@ -187,6 +197,63 @@ TEST_F(ServerTest, ReloadOnDemandTakesTheFileEvenIfItIsTheSame) {
   start();
   server_->reload();
   eventually([&] { return server_->process().reloads == 1; });
+}
+
+TEST_F(ServerTest, PoliciesAreReloadedAsOneSet) {
+  const auto policies = folder_ + "/policies";
+  std::filesystem::create_directories(policies);
+  const auto put = [&](const std::string& name, const std::string& domain, const std::string& rate_limit) {
+    std::ofstream(policies + "/.next")
+        << "domain: " << domain << "\ndescriptors: [{key: k, rate_limit: " << rate_limit << "}]\n";
+    std::filesystem::rename(policies + "/.next", policies + "/" + name);
+  };
+  put("one.yaml", "one", "{unit: day, requests_per_unit: 1}");
+  config_.policies = policies;
+  start();
+  auto peer = resp();
+  EXPECT_EQ(peer.ask("policies"), "one.k: 1/day;");
+  put("two.yml", "two", "{unit: day, requests_per_unit: 2}");  // A new file.
+  eventually([&] { return peer.ask("policies") == "one.k: 1/day;two.k: 2/day;"; });
+  put("one.yaml", "one", "{unit: hour, requests_per_unit: 3}");
+  eventually([&] { return peer.ask("policies") == "one.k: 3/h;two.k: 2/day;"; });
+  put("two.yml", "one", "{unit: day, requests_per_unit: 2}");  // One domain twice: none of it is taken.
+  eventually([&] { return server_->process().rejected == 1; });
+  EXPECT_EQ(peer.ask("policies"), "one.k: 3/h;two.k: 2/day;");
+  std::filesystem::remove(policies + "/two.yml");
+  eventually([&] { return peer.ask("policies") == "one.k: 3/h;"; });
+  std::filesystem::remove(policies + "/one.yaml");  // The last one: more likely lost than meant.
+  eventually([&] { return server_->process().rejected == 2; });
+  EXPECT_EQ(peer.ask("policies"), "one.k: 3/h;");
+  EXPECT_EQ(server_->process().reloads, 3u);
+}
+
+TEST_F(ServerTest, PoliciesBehindALinkThatIsSwapped) {
+  for (const char* n : {"1", "2"}) {
+    std::filesystem::create_directories(folder_ + "/" + n);
+    std::ofstream(folder_ + "/" + n + "/p.yaml")
+        << "domain: d" << n << "\ndescriptors: [{key: k, rate_limit: "
+        << "{unlimited: true}}]\n";
+  }
+  std::filesystem::create_symlink("1", folder_ + "/current");
+  config_.policies = folder_ + "/current";
+  start();
+  auto peer = resp();
+  EXPECT_EQ(peer.ask("policies"), "d1.k: unlimited;");
+  std::filesystem::create_symlink("2", folder_ + "/next");
+  std::filesystem::rename(folder_ + "/next", folder_ + "/current");
+  eventually([&] { return peer.ask("policies") == "d2.k: unlimited;"; });
+  std::ofstream(folder_ + "/2/p.yaml")
+      << "domain: d3\ndescriptors: [{key: k, rate_limit: {unlimited: true}}]\n";
+  eventually([&] { return peer.ask("policies") == "d3.k: unlimited;"; });
+}
+
+TEST_F(ServerTest, PoliciesThatAreNotValidStopTheStart) {
+  std::ofstream(folder_ + "/p.yaml") << "domain: d\ndescriptor: []\n";
+  config_.policies = folder_ + "/p.yaml";
+  const auto server = Server::start(config_, kRows);
+  ASSERT_FALSE(server);
+  EXPECT_EQ(server.error().message,
+            folder_ + "/p.yaml:2:1: unknown field \"descriptor\" (did you mean \"descriptors\"?)");
 }
 
 TEST_F(ServerTest, ManyReloadsUnderLoadAnswerOldOrNew) {

@@ -55,6 +55,39 @@ class Usage(Folder):
         code, out, _ = run("check", "--json", good, bad)
         self.assertEqual([f["valid"] for f in json.loads(out)["files"]], [True, False])
 
+    def test_check_and_explain_policies(self):
+        os.mkdir(self.path("p"))
+        good = self.write("p/good.yaml", """
+domain: shop
+descriptors:
+  - key: user
+    rate_limit: {unit: minute, requests_per_unit: 10, name: user}
+  - key: user
+    value: vip*
+    rate_limit: {unit: minute, requests_per_unit: 100, replaces: [{name: user}]}
+""")
+        self.assertEqual(run("check", self.path("p")), (0, f"{good}: valid, rules: 2\n", ""))
+        explain = ("explain", "--policies", self.path("p"), "shop")
+        code, out, _ = run(*explain, "user=bob")
+        self.assertEqual(code, 0)
+        self.assertIn("user, the key without a value", out)
+        self.assertIn("shop.user user=bob under 10/min", out)
+        code, out, _ = run(*explain, "user=vip1", "+", "user=bob", "--json")
+        first, second = json.loads(out)["descriptors"]
+        self.assertEqual((code, first["verdict"], first["rule"]["full_name"]), (0, "quota", "shop.user_vip*"))
+        self.assertEqual(second["verdict"], "none")
+        self.assertIn("replaces", second["reason"])
+        code, out, _ = run(*explain, "path=/")
+        self.assertEqual(code, 1)
+        self.assertIn("nothing at the top fits path=/", out)
+        self.refused('"user" is no entry; write key=value', *explain, "user")
+        bad = self.write("p/bad.yaml", "domain: shop\ndescriptors: [{key: k, ratelimit: {}}]\n")
+        code, out, _ = run("check", self.path("p"))
+        self.assertEqual(code, 1)
+        self.assertIn(f'{bad}:2:24: unknown field "ratelimit" (did you mean "rate_limit"?)\n', out)
+        self.assertIn(f'{good}:2:9: duplicate domain "shop", in {bad} already', out)
+        self.refused(f"{bad}:2:24: ", *explain, "user=bob")
+
     def test_help_has_examples_everywhere(self):
         _, out, _ = run("--help")
         names = re.findall(r"^  (\w+) +[A-Z]", out.split("Subcommands:")[1], re.M)
@@ -181,7 +214,7 @@ class Reload(Folder):
     def test_sighup_without_a_file(self):
         with Server() as server, server.connect() as s:
             server.signal(signal.SIGHUP)
-            server.eventually_says("no file of limits")
+            server.eventually_says("no file of limits or policies")
             self.assertEqual(ping(s), b"+PONG\r\n")
 
     def test_a_linked_folder_that_is_swapped(self):
