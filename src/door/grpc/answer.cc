@@ -82,7 +82,7 @@ class Answer {
  public:
   Answer(const GrpcBatch& batch, const Reply& reply, const GrpcOptions& options,
          rls::RateLimitResponse& response)
-      : batch_(batch), options_(options), response_(response) {
+      : batch_(batch), response_(response) {
     for (std::size_t i = reply.first; i < reply.first + reply.count; ++i) {
       const Told t = told(batch, i);
       tell(t, *response_.add_statuses());
@@ -176,7 +176,6 @@ class Answer {
   }
 
   const GrpcBatch& batch_;
-  const GrpcOptions& options_;
   rls::RateLimitResponse& response_;
   std::optional<Told> deciding_;
   bool refused_ = false;  // deciding_ refuses.
