@@ -2,8 +2,11 @@
 #include <google/protobuf/descriptor.pb.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
+#include <sstream>
 
+#include "door/grpc/method.h"
 #include "door/grpc/testing.h"
 #include "grpc/health/v1/health.pb.h"
 #include "grpc/reflection/v1/reflection.pb.h"
@@ -283,6 +286,18 @@ TEST(GrpcReflection, V1Alpha) {
   namespace v1alpha = ::grpc::reflection::v1alpha;
   reflects<v1alpha::ServerReflectionRequest, v1alpha::ServerReflectionResponse>(
       "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo");
+}
+
+TEST(GrpcDocs, NameEveryMethod) {
+  std::ostringstream text;
+  text << std::ifstream(GRPC_MD).rdbuf();
+  for (const Method& method : methods()) {
+    const auto service = method.path.substr(1, method.path.find('/', 1) - 1);
+    const auto name = method.path.substr(method.path.rfind('/'));
+    const bool alpha = service.find("v1alpha") != std::string_view::npos;  // "and `v1alpha`"
+    EXPECT_NE(text.str().find(alpha ? "v1alpha" : service), std::string::npos) << method.path;
+    EXPECT_NE(text.str().find(name), std::string::npos) << method.path;
+  }
 }
 
 TEST(GrpcReflection, EndsWithoutAQuestionAndWithHalfOfOne) {
