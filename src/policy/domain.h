@@ -1,5 +1,7 @@
 // domain.h: one domain's tree of descriptors, compiled: an array of nodes and one hash table over all
-// levels, keyed by the parent and the text "key" or "key_value".
+// levels, keyed by the parent and the text "key" or "key_value". What a look-up reads is kept apart from
+// what only some matches need (Hot, Node): ten thousand descriptors are then some 800 kB, and a look-up that
+// succeeds touches three cache lines: a slot, a Hot and its text.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +25,8 @@ class Domain {
     bool value_to_metric = false;
     bool share_threshold = false;
     bool lists = false;
+    bool lists_on_path = false;   // Here or above.
+    bool shares_on_path = false;  // As well.
     const Rule* rule = nullptr;
     std::string text;
     std::vector<std::pair<Pattern, std::uint32_t>> patterns;  // Of the level below, in the file's order.
@@ -40,16 +44,28 @@ class Domain {
   /// matched). The node at which the last one arrived, else null.
   template <class OnStep>
   const Node* walk(std::span<const Entry> descriptor, OnStep&& step) const {
-    const Node* at = nodes_.data();
+    std::uint32_t at = 0;
     for (std::size_t i = 0; i < descriptor.size(); ++i) {
-      if (i > 0 && at->leaf) return nullptr;
-      const auto [how, next] = down(*at, descriptor[i]);
-      step(i, how, next == nullptr ? *nodes_.data() : *next);
-      if (next == nullptr) return nullptr;
+      if (nodes_[at].leaf) return nullptr;
+      const auto [how, next] = down(at, descriptor[i]);
+      step(i, how, nodes_[next]);
+      if (next == 0) return nullptr;
       at = next;
     }
-    return descriptor.empty() ? nullptr : at;
+    return at == 0 ? nullptr : &nodes_[at];
   }
+  const Node& parent(const Node& node) const { return nodes_[node.parent]; }
+
+  struct Reached {
+    const Node* node = nullptr;  // As walk() gives it.
+    bool plain = true;           // What was written holds neither "|" nor a backslash of an entry's.
+  };
+  /// The bytes that reach() writes at most.
+  static std::size_t written_size(std::span<const Entry> descriptor);
+  /// As walk(), for match(): the entries are written at `text`, each as "key_value" and a "|" behind it, so
+  /// that one copy serves the look-ups and, but for the "_", is the bucket's key.
+  Reached reach(std::span<const Entry> descriptor, char* text) const;
+
   /// The patterns of the level below the node that `text` fits.
   std::vector<std::string> all_patterns(const Node& node, std::string_view text) const;
 
@@ -59,22 +75,30 @@ class Domain {
  private:
   struct Found {
     Step::How how = Step::How::nothing;
-    const Node* node = nullptr;
+    std::uint32_t node = 0;  // 0: nothing.
   };
-  Found down(const Node& at, const Entry& entry) const;
-  Found down(const Node& at, std::string_view both, std::string_view key) const;
-  const Node* look_up(std::uint32_t parent, std::string_view text) const;
+  Found down(std::uint32_t at, const Entry& entry) const;
+  Found less_exact(std::uint32_t at, std::string_view both, std::string_view key) const;
+  std::uint32_t look_up(std::uint32_t parent, std::string_view text, std::uint64_t text_hash) const;
   void add(std::uint32_t parent, const std::string& path, bool by_value, std::vector<Descriptor> descriptors);
   void build_table();
 
-  std::string name_;
-  std::vector<Node> nodes_;  // [0] is the domain itself.
-  std::deque<Rule> rules_;   // Does not move them.
+  struct Hot {
+    std::uint32_t parent;
+    std::uint32_t text_at, text_size;  // In texts_.
+    bool leaf, has_patterns;
+  };
   struct Slot {
-    std::uint64_t hash = 0;
+    std::uint32_t tag = 0;   // The upper half of the hash; the lower half chooses the slot.
     std::uint32_t node = 0;  // 0: free.
   };
+
+  std::string name_;
+  std::vector<Node> nodes_;  // [0] is the domain itself.
+  std::vector<Hot> hot_;     // Of the same index.
+  std::string texts_;
   std::vector<Slot> table_;  // A power of two, at most half full; linear probing.
+  std::deque<Rule> rules_;   // Does not move them.
 };
 
 }  // namespace sluice::policy

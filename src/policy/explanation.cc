@@ -19,6 +19,7 @@ std::string no_domain(const PolicySet& set, std::string_view domain) {
 /// REQUIRES: the domain is known and there is no rule.
 std::string no_rule(const Explained& e) {
   if (e.entries.empty()) return "a descriptor without entries matches nothing";
+  if (e.steps.empty()) return "the domain has no descriptors";
   const auto& last = e.steps.back();
   const std::size_t depth = e.steps.size();
   const std::string above = depth < 2 ? "at the top" : "below " + e.steps[depth - 2].descriptor;

@@ -9,26 +9,54 @@ namespace sluice::policy {
 
 namespace {
 
-// Between entries stands "|", between key and value the first "=". What a value holds of these is escaped, so
-// that no client can write itself into another one's bucket.
-void append_escaped(std::string& out, std::string_view text, bool is_key) {
-  bool plain = true;
-  for (const char c : text) plain &= c != '|' && c != '\\' && (c != '=' || !is_key);
-  if (plain) {
-    out.append(text);
-    return;
-  }
+// Between entries stands "|", between key and value "=". What an entry holds of the first is escaped, so that
+// no client can write itself into another one's bucket; a "=" needs none, since a descriptor of the policy
+// tells where the key ends.
+void append_escaped(std::string& out, std::string_view text) {
   for (const char c : text) {
-    if (c == '|' || c == '\\' || (c == '=' && is_key)) out += '\\';
+    if (c == '|' || c == '\\') out += '\\';
     out += c;
   }
 }
 
 void append_entry(std::string& keys, bool first, std::string_view key, std::string_view value) {
   if (!first) keys += '|';
-  append_escaped(keys, key, true);
+  append_escaped(keys, key);
   keys += '=';
-  append_escaped(keys, value, false);
+  append_escaped(keys, value);
+}
+
+/// The key the long way: escaped, and with patterns in place of values that share a threshold. Goes up the
+/// levels, so that nothing is kept of them on the way down.
+void append_key(const Domain& domain, const Domain::Node& node, std::span<const Entry> descriptor,
+                std::string& keys) {
+  const auto [key, value] = descriptor.back();
+  const auto above = descriptor.first(descriptor.size() - 1);
+  if (!above.empty()) append_key(domain, domain.parent(node), above, keys);
+  append_entry(keys, above.empty(), key, node.share_threshold ? node.pattern_value(key) : value);
+}
+
+/// From what Domain::reach() wrote at `at`.
+void finish_key(std::span<const Entry> descriptor, std::size_t at, std::string& keys) {
+  for (const Entry& e : descriptor) {
+    at += e.key.size();
+    keys[at] = '=';
+    at += e.value.size() + 2;
+  }
+  keys.pop_back();  // The last "|".
+}
+
+enum class Listed : std::uint8_t { no, allowed, denied };
+
+Listed listed(const Domain& domain, const Domain::Node& node, std::span<const Entry> descriptor) {
+  Listed said = Listed::no;
+  const Domain::Node* at = &node;
+  for (std::size_t i = descriptor.size(); i-- > 0; at = &domain.parent(*at)) {
+    if (!at->lists) continue;
+    if (at->deny.contains(descriptor[i].value)) return Listed::denied;
+    if (at->allow.contains(descriptor[i].value)) said = Listed::allowed;
+  }
+  return said;
 }
 
 Match::Outcome outcome_of(const Rule& rule) {
@@ -87,25 +115,25 @@ std::vector<std::string_view> PolicySet::domains() const {
 Match PolicySet::match(const Domain* domain, std::span<const Entry> descriptor, std::string& keys) const {
   if (domain == nullptr) return {};
   Match match{.key_at = keys.size()};
-  bool allowed = false;
-  bool denied = false;
-  const auto* node = domain->walk(descriptor, [&](std::size_t i, Step::How how, const Domain::Node& n) {
-    const Entry& entry = descriptor[i];
-    append_entry(keys, i == 0, entry.key, shares(how, n) ? n.pattern_value(entry.key) : entry.value);
-    if (!n.lists) return;
-    denied |= n.deny.contains(entry.value);
-    allowed |= n.allow.contains(entry.value);
-  });
-  match.rule = node == nullptr ? nullptr : node->rule;
-  if (match.rule != nullptr) {
-    match.by_list = denied || allowed;
-    match.outcome = denied    ? Match::Outcome::refuse
-                    : allowed ? Match::Outcome::allow
-                              : outcome_of(*match.rule);
+  keys.resize(match.key_at + Domain::written_size(descriptor));
+  const auto [node, plain] = domain->reach(descriptor, keys.data() + match.key_at);
+  if (node != nullptr && node->rule != nullptr) {
+    const Listed said = node->lists_on_path ? listed(*domain, *node, descriptor) : Listed::no;
+    match.rule = node->rule;
+    match.by_list = said != Listed::no;
+    match.outcome = said == Listed::denied    ? Match::Outcome::refuse
+                    : said == Listed::allowed ? Match::Outcome::allow
+                                              : outcome_of(*match.rule);
   }
   if (match.outcome == Match::Outcome::none) {
     keys.resize(match.key_at);
     return {};
+  }
+  if (plain && !node->shares_on_path) {
+    finish_key(descriptor, match.key_at, keys);
+  } else {
+    keys.resize(match.key_at);
+    append_key(*domain, *node, descriptor, keys);
   }
   match.key_size = keys.size() - match.key_at;
   return match;

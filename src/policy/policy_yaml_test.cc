@@ -181,6 +181,7 @@ TEST(PolicyYaml, EveryRefusalOfTheReferenceNamesPlaceFaultAndMend) {
 
 // What our own fields, or our own strictness, add.
 constexpr const char* kOurs[][2] = {
+    {"domain: d\n---\ndomain: e", "f:3:1: a second document; a file holds one"},
     {"domain: d\ndomain: e",
      "f:2:1: \"domain\" stands here a second time (first in line 1); remove or rename one"},
     {"D- {key: k, rate_limit: {unit: day, requests_per_unit: 010}}",

@@ -289,7 +289,7 @@ Result<std::string> read_small_file(const std::string& path, std::size_t bytes_m
 }
 
 void settle_problems(std::vector<Problem>& problems, std::size_t most) {
-  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+  std::sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
     return std::tie(a.place.line, a.place.column, a.message) <
            std::tie(b.place.line, b.place.column, b.message);
   });
