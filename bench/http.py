@@ -80,7 +80,7 @@ def main():
         servers = []
         try:
             limits, script, ports = write("limits.yaml", LIMITS), write("load.lua", LOAD), [free_port(), free_port()]
-            ours = subprocess.Popen(["taskset", "-c", SERVER, SLUICE, "serve", "--threads", "1", "--resp", "none", "--http",
+            ours = subprocess.Popen(["taskset", "-c", SERVER, SLUICE, "serve", "--threads", "1", "--resp", "none", "--grpc", "none", "--http",
                                      f"127.0.0.1:{ports[0]}", "--limits", limits], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             servers.append(ours)
             wait_for(ports[0])

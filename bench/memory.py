@@ -16,7 +16,7 @@ CONNECTIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
 class Server:
     def __init__(self):
         begin = time.monotonic()
-        self.process = subprocess.Popen([SLUICE, "serve", "--resp", "127.0.0.1:0", "--http", "none"], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([SLUICE, "serve", "--resp", "127.0.0.1:0", "--http", "none", "--grpc", "none"], stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         for line in self.process.stdout:
             if found := re.search(r"resp listening on .*:(\d+)$", line):

@@ -85,7 +85,7 @@ def main():
     folder = tempfile.TemporaryDirectory()
     try:
         ports = [free_port(), free_port()]
-        commands = [[SLUICE, "serve", "--threads", "1", "--resp", f"127.0.0.1:{ports[0]}", "--http", "none"],
+        commands = [[SLUICE, "serve", "--threads", "1", "--resp", f"127.0.0.1:{ports[0]}", "--http", "none", "--grpc", "none"],
                     ["redis-server", "--port", str(ports[1]), "--save", "", "--appendonly", "no", "--dir", folder.name]]
         for command, port in zip(commands, ports):
             servers.append(subprocess.Popen(["taskset", "-c", SERVER, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -30,6 +30,7 @@ struct Bytes {
 struct Config {
   net::Address resp{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 6380, .path = {}};
   net::Address http{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 8080, .path = {}};
+  net::Address grpc{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 8081, .path = {}};
   std::string limits;           ///< A file; empty: no named limits.
   std::string policies;         ///< A folder or a file; empty: none.
   bool merge_domains = false;   ///< Several files of policies may name one domain.
@@ -43,6 +44,11 @@ struct Config {
   std::int64_t max_connections = 10'000;
   Duration resp_idle{0};
   Duration http_idle = std::chrono::minutes(5);
+  Duration grpc_idle = std::chrono::hours(1);
+  bool charge_each = false;         ///< Of a gRPC request's descriptors; else all or nothing.
+  bool x_ratelimit_fields = false;  ///< In gRPC responses, for the proxy to add, as is the next.
+  bool ratelimit_fields = false;
+  bool shadow_all = false;  ///< gRPC's overall_code is always OK.
   Duration request_time = std::chrono::seconds(30);
   Duration output_time = std::chrono::seconds(30);
   Bytes output_max{1 << 20};

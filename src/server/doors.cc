@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "door/grpc/grpc_door.h"
 #include "door/http/http_door.h"
 #include "door/resp/resp_session.h"
 #include "server/numbers.h"
@@ -45,10 +46,21 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   return std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
 }
 
+std::unique_ptr<net::SessionFactory> make_grpc(const DoorParts& parts) {
+  door::GrpcOptions options;
+  if (parts.config.charge_each) options.charge = door::GrpcOptions::Charge::each;
+  options.x_ratelimit_fields = parts.config.x_ratelimit_fields;
+  options.ratelimit_fields = parts.config.ratelimit_fields;
+  options.shadow = parts.config.shadow_all;
+  options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
+  return std::make_unique<door::GrpcDoor>(parts.store, parts.policies, std::move(options), &parts.counts);
+}
+
 // A door is a row here.
 const std::vector<Door> kDoors = {
     {"resp", &Config::resp, &Config::resp_idle, make_resp},
     {"http", &Config::http, &Config::http_idle, make_http},
+    {"grpc", &Config::grpc, &Config::grpc_idle, make_grpc},
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sluice asked by the clients that people have, each the real program: clients_test.py SLUICE
 
-ioredis and node-redis are in tests/clients; redis-cli and redis-benchmark come with Debian's redis-tools.
+ioredis, node-redis and grpc-js are in tests/clients; redis-cli and redis-benchmark come with Debian's redis-tools.
 """
 import subprocess
 import sys
@@ -17,7 +17,8 @@ LIMITS = "limits: {login: {quota: 5/min burst 10}, api: {quotas: [100/s burst 20
 class Clients(Folder):
     def setUp(self):
         super().setUp()
-        self.server = self.enterContext(Server("--limits", self.write("limits.yaml", LIMITS)))
+        self.server = self.enterContext(Server("--limits", self.write("limits.yaml", LIMITS), "--policies",
+                                               str(CLIENTS / "grpc_policy.yaml"), grpc="127.0.0.1:0"))
         self.host, self.port = self.server.addresses["resp"].rsplit(":", 1)
 
     def redis(self, program, *arguments, stdin=None):
@@ -26,7 +27,7 @@ class Clients(Folder):
         return done.stdout.decode("utf-8", "replace")
 
     def test_node_clients(self):
-        done = subprocess.run(["node", "--test"], cwd=CLIENTS, env=environment(SLUICE_RESP=f"{self.host}:{self.port}"),
+        done = subprocess.run(["node", "--test"], cwd=CLIENTS, env=environment(SLUICE_RESP=f"{self.host}:{self.port}", SLUICE_GRPC=self.server.addresses["grpc"]),
                               capture_output=True, text=True, timeout=WAIT * 8)
         self.assertEqual(done.returncode, 0, done.stdout[-8000:] + done.stderr[-2000:])
         self.assertRegex(done.stdout, r"(?m)^(#|ℹ) pass [1-9]\d*$")

@@ -33,7 +33,7 @@ class Usage(Folder):
         self.refused('--resp: "6380" is no address: write host:port', "serve", "--resp", "6380")
         self.refused("--threads", "serve", "--threads", "many")
         self.refused('store "redis://h" is not known', "serve", "--store", "redis://h")
-        self.refused("no address to listen on", "serve", "--resp", "none", "--http", "none")
+        self.refused("no address to listen on", "serve", "--resp", "none", "--http", "none", "--grpc", "none")
         self.refused("SLUICE_THREADS", "serve", SLUICE_THREADS="-1")
         self.refused("/nowhere.yaml: cannot be read", "serve", "--config", "/nowhere.yaml")
         self.refused("is required", "take", "login")
@@ -125,7 +125,7 @@ class Start(Folder):
         with Server(resp="unix:" + path) as server:
             with server.connect() as s:
                 self.assertEqual(ping(s), b"+PONG\r\n")
-            code, _, err = run("serve", "--resp", "unix:" + path, "--http", "none")
+            code, _, err = run("serve", "--resp", "unix:" + path, "--http", "none", "--grpc", "none")
             self.assertEqual(code, 2)
             self.assertIn("another process listens there", err)
             server.signal(signal.SIGKILL)
@@ -150,7 +150,7 @@ class Start(Folder):
     def test_a_port_in_use(self):
         with Server() as server:
             address = server.addresses["resp"]
-            code, _, err = run("serve", "--resp", address, "--http", "none")
+            code, _, err = run("serve", "--resp", address, "--http", "none", "--grpc", "none")
             self.assertEqual(code, 2)
             self.assertIn(f"cannot listen on {address}: Address already in use; another process listens there", err)
 

@@ -136,7 +136,7 @@ class Snapshots(Folder):
 
     def test_a_place_that_cannot_be_written_is_an_error_at_start(self):
         place = self.path("nowhere/buckets")
-        code, _, err = run("serve", "--resp", "127.0.0.1:0", "--http", "none", "--snapshot", place)
+        code, _, err = run("serve", "--resp", "127.0.0.1:0", "--http", "none", "--grpc", "none", "--snapshot", place)
         self.assertEqual(code, 2)
         self.assertIn(f"cannot write the snapshot {place}.tmp: No such file or directory; ", err)
 

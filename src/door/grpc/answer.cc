@@ -1,0 +1,202 @@
+// ShouldRateLimit, the answering half: decisions become a RateLimitResponse.
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "door/grpc/session.h"
+#include "door/grpc/workspace.h"
+#include "wire/structured_fields.h"
+
+namespace sluice::door::grpc {
+
+namespace {
+
+using Status = rls::RateLimitResponse::DescriptorStatus;
+using Unit = rls::RateLimitResponse::RateLimit::Unit;
+constexpr std::uint32_t kUint32Max = std::numeric_limits<std::uint32_t>::max();
+
+std::uint32_t clamp(std::int64_t value) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(value, 0, kUint32Max));
+}
+
+std::int64_t seconds_up(Duration value) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return value.count() / kSecond + (value.count() % kSecond != 0 ? 1 : 0);
+}
+
+/// One descriptor, decided.
+struct Told {
+  const policy::Match* match;
+  Item item;
+  std::optional<policy::Verdict> verdict;  ///< Nothing where no bucket was asked.
+  bool over = false;                       ///< Over its limit, whether that counts or not.
+
+  const Quota& quota() const { return match->rule->limit->quotas[verdict->decided]; }
+  std::int64_t remaining() const { return verdict ? verdict->decision.remaining : 0; }
+  Duration wait() const { return verdict ? verdict->decision.retry_after : kNever; }
+  /// Has a limit that can be told.
+  bool limited() const { return verdict || (over && match->rule != nullptr); }
+};
+
+Told told(const GrpcBatch& batch, std::size_t i) {
+  Told t{.match = &batch.matches[i], .item = batch.items[i], .verdict = {}};
+  if (t.item.asks > 0) {
+    const auto chain = std::span<const Decision>(batch.decisions).subspan(t.item.first, t.item.asks);
+    t.verdict = chain.size() == 1 ? policy::Verdict{chain[0], 0} : policy::combine(chain);
+    t.over = !t.verdict->decision.allowed();
+  } else {
+    t.over = t.match->outcome == policy::Match::Outcome::refuse;
+  }
+  return t;
+}
+
+void tell_limit(const Told& t, rls::RateLimitResponse::RateLimit& limit) {
+  const policy::Rule& rule = *t.match->rule;
+  if (!rule.name.empty()) limit.set_name(rule.name);
+  limit.set_requests_per_unit(rule.requests_per_unit);
+  limit.set_unit(static_cast<Unit>(rule.unit));
+  if (rule.unit != policy::Unit::unknown || !t.verdict) return;
+  // The rule has quotas alone: the one that decided, in Envoy's words if these have a word for its period.
+  limit.set_requests_per_unit(clamp(t.quota().tokens()));
+  for (int unit = 1; unit <= static_cast<int>(policy::Unit::week); ++unit)
+    if (policy::unit_period(static_cast<policy::Unit>(unit)) == t.quota().period())
+      limit.set_unit(static_cast<Unit>(unit));
+}
+
+void tell(const Told& t, Status& status) {
+  const bool counts = t.over && t.item.role != Item::Role::shadow;
+  status.set_code(counts ? rls::RateLimitResponse::OVER_LIMIT : rls::RateLimitResponse::OK);
+  if (t.match->outcome == policy::Match::Outcome::allow) {
+    status.set_limit_remaining(kUint32Max);  // As envoyproxy/ratelimit says of what is unlimited.
+    return;
+  }
+  if (!t.limited()) return;
+  tell_limit(t, *status.mutable_current_limit());
+  if (!t.verdict) return;
+  status.set_limit_remaining(clamp(t.remaining()));
+  status.mutable_duration_until_reset()->set_seconds(seconds_up(t.verdict->decision.reset_after));
+}
+
+/// The whole request.
+class Answer {
+ public:
+  Answer(const GrpcBatch& batch, const Reply& reply, const GrpcOptions& options,
+         rls::RateLimitResponse& response)
+      : batch_(batch), response_(response) {
+    for (std::size_t i = reply.first; i < reply.first + reply.count; ++i) {
+      const Told t = told(batch, i);
+      tell(t, *response_.add_statuses());
+      weigh(t);
+    }
+    const bool over = any_over_ || (groups_ != 0 && groups_ == groups_over_);
+    response_.set_overall_code(over && !options.shadow ? rls::RateLimitResponse::OVER_LIMIT
+                                                       : rls::RateLimitResponse::OK);
+    if (!deciding_) return;
+    if (options.x_ratelimit_fields) add_x_fields();
+    if (options.ratelimit_fields) add_ietf_fields(over);
+    const bool metadata = options.metadata == GrpcOptions::Metadata::always ||
+                          (over && options.metadata == GrpcOptions::Metadata::refused);
+    if (metadata) add_metadata();
+  }
+
+ private:
+  /// Which descriptor stands for the request: of those that refuse it the one with the longest wait, else the
+  /// one with the fewest tokens left.
+  void weigh(const Told& t) {
+    const bool refuses = t.over && t.item.role == Item::Role::decides;
+    any_over_ |= refuses;
+    if (t.item.role == Item::Role::quota) {
+      const auto group = std::uint64_t{1} << (t.item.group % 64);
+      groups_ |= group;
+      if (t.over) groups_over_ |= group;
+    }
+    if (!t.limited() || (t.item.role == Item::Role::shadow && t.over)) return;
+    const bool graver = !deciding_            ? true
+                        : refuses != refused_ ? refuses
+                        : refuses             ? t.wait() > deciding_->wait()
+                                              : t.remaining() < deciding_->remaining();
+    if (!graver) return;
+    deciding_ = t;
+    refused_ = refuses;
+  }
+
+  void add(std::string_view key, std::string value) {
+    auto& field = *response_.add_response_headers_to_add();
+    field.set_key(std::string(key));
+    field.set_value(std::move(value));
+  }
+
+  void add_x_fields() {
+    rls::RateLimitResponse::RateLimit limit;
+    tell_limit(*deciding_, limit);
+    add("X-RateLimit-Limit", std::to_string(limit.requests_per_unit()));
+    add("X-RateLimit-Remaining", std::to_string(clamp(deciding_->remaining())));
+    const Duration reset = deciding_->verdict ? deciding_->verdict->decision.reset_after : Duration{0};
+    add("X-RateLimit-Reset", std::to_string(seconds_up(reset)));
+  }
+
+  void add_ietf_fields(bool over) {
+    if (!deciding_->verdict) return;
+    const Decision& d = deciding_->verdict->decision;
+    const Quota& quota = deciding_->quota();
+    std::string name;
+    wire::field_string(name, rule_name());
+    std::string policy = name;
+    wire::field_parameter(policy, "q", quota.capacity());
+    const Duration window = quota.time_to_fill();
+    if (window.count() % 1'000'000'000 == 0) wire::field_parameter(policy, "w", seconds_up(window));
+    add("RateLimit-Policy", std::move(policy));
+    std::string field = name;
+    wire::field_parameter(field, "r", d.remaining);
+    wire::field_parameter(field, "t",
+                          seconds_up(d.outcome == Outcome::refused ? d.retry_after : d.reset_after));
+    add("RateLimit", std::move(field));
+    if (over && d.outcome == Outcome::refused) add("Retry-After", std::to_string(seconds_up(d.retry_after)));
+  }
+
+  const std::string& rule_name() const {
+    const policy::Rule& rule = *deciding_->match->rule;
+    return rule.name.empty() ? rule.full_name : rule.name;
+  }
+
+  void add_metadata() {
+    auto& fields = *response_.mutable_dynamic_metadata()->mutable_fields();
+    fields["rule"].set_string_value(deciding_->match->rule->full_name);
+    if (!deciding_->match->rule->name.empty()) fields["name"].set_string_value(deciding_->match->rule->name);
+    fields["descriptor"].set_string_value(std::string(deciding_->match->key(batch_.keys)));
+    if (!deciding_->verdict) {
+      fields["quota"].set_string_value(deciding_->match->by_list ? "on a deny list" : "refuses all");
+      return;
+    }
+    const Decision& d = deciding_->verdict->decision;
+    fields["quota"].set_string_value(deciding_->quota().text());
+    fields["remaining"].set_number_value(static_cast<double>(d.remaining));
+    if (d.outcome == Outcome::refused)
+      fields["retry_after"].set_number_value(static_cast<double>(d.retry_after.count()) / 1e9);
+  }
+
+  const GrpcBatch& batch_;
+  rls::RateLimitResponse& response_;
+  std::optional<Told> deciding_;
+  bool refused_ = false;  // deciding_ refuses.
+  bool any_over_ = false;
+  std::uint64_t groups_ = 0;
+  std::uint64_t groups_over_ = 0;
+};
+
+}  // namespace
+
+void GrpcSession::answer(GrpcBatch& batch, const Reply& reply) {
+  auto* const call = static_cast<GrpcCall*>(http2_->find(reply.stream));
+  if (call == nullptr) return;  // Cancelled meanwhile.
+  if (call->deadline < now_)
+    return fail(*call, wire::GrpcCode::deadline_exceeded, "the store answered after the call's deadline");
+  auto& response = *door_.workspace().response;
+  response.Clear();
+  const Answer answer(batch, reply, door_.options(), response);
+  send(*call, response);
+  finish(*call);
+  door_.workspace().shrink(call->body.size());
+}
+
+}  // namespace sluice::door::grpc

@@ -1,0 +1,289 @@
+// ShouldRateLimit: what is answered, and what is charged.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "door/grpc/testing.h"
+
+namespace sluice::door::grpc {
+namespace {
+
+using namespace std::chrono_literals;
+using policy::Unit;
+
+/// user: 5 a minute; tenant: 3 an hour, named; open: unlimited; shut: none; dark: 1 a day in shadow.
+std::vector<policy::Descriptor> descriptors() {
+  policy::Rule unlimited;
+  unlimited.kind = policy::Rule::Kind::unlimited;
+  policy::Rule dark = test_rule(1, Unit::day);
+  dark.mode = policy::Mode::shadow;
+  return {test_descriptor("user", "", test_rule(5, Unit::minute)),
+          test_descriptor("tenant", "", test_rule(3, Unit::hour, "per_tenant")),
+          test_descriptor("open", "", std::move(unlimited)),
+          test_descriptor("shut", "", test_rule(0, Unit::second)),
+          test_descriptor("dark", "", std::move(dark))};
+}
+
+TEST(RateLimit, ABurstThenRefusalsThenTokens) {
+  TestDoor door(descriptors());
+  for (int i = 4; i >= 0; --i) EXPECT_EQ(door.ask({{"user", "a"}}), "OK: OK " + std::to_string(i) + "/5");
+  EXPECT_EQ(door.ask({{"user", "a"}}), "OVER: OVER 0/5");
+  EXPECT_EQ(door.ask({{"user", "b"}}), "OK: OK 4/5");
+  door.now += 12s;
+  EXPECT_EQ(door.ask({{"user", "a"}}), "OK: OK 0/5");
+  EXPECT_EQ(door.ask({{"user", "a"}}), "OVER: OVER 0/5");
+}
+
+TEST(RateLimit, TellsTheLimitAndWhenItIsFull) {
+  TestDoor door(descriptors());
+  const auto response = door.ask(request_of({{{"tenant", "t"}}}));
+  const auto& status = response.statuses(0);
+  EXPECT_EQ(status.current_limit().name(), "per_tenant");
+  EXPECT_EQ(status.current_limit().requests_per_unit(), 3U);
+  EXPECT_EQ(status.current_limit().unit(), rls::RateLimitResponse::RateLimit::HOUR);
+  EXPECT_EQ(status.limit_remaining(), 2U);
+  EXPECT_EQ(status.duration_until_reset().seconds(), 1200);
+  EXPECT_EQ(status.duration_until_reset().nanos(), 0);
+  EXPECT_EQ(response.response_headers_to_add_size(), 0);
+  EXPECT_FALSE(response.has_dynamic_metadata());
+}
+
+TEST(RateLimit, EveryUnitByItsNumber) {
+  const struct {
+    Unit unit;
+    int number;
+  } rows[] = {{Unit::second, 1}, {Unit::minute, 2}, {Unit::hour, 3}, {Unit::day, 4},
+              {Unit::month, 5},  {Unit::year, 6},   {Unit::week, 7}};
+  for (const auto& [unit, number] : rows) {
+    TestDoor door({test_descriptor("k", "", test_rule(2, unit))});
+    EXPECT_EQ(door.ask(request_of({{{"k", "v"}}})).statuses(0).current_limit().unit(), number);
+  }
+}
+
+TEST(RateLimit, StatusesComeInTheOrderOfTheDescriptors) {
+  TestDoor door(descriptors());
+  EXPECT_EQ(TestDoor::show(
+                door.ask(request_of({{{"none", "x"}}, {{"tenant", "t"}}, {{"open", "o"}}, {{"user", "u"}}}))),
+            "OK: OK 0, OK 2/3, OK 4294967295, OK 4/5");
+  EXPECT_EQ(TestDoor::show(door.ask(request_of({{{"user", "u"}}, {{"tenant", "t"}}}))), "OK: OK 3/5, OK 1/3");
+}
+
+TEST(RateLimit, AllOrNothing) {
+  TestDoor door(descriptors());
+  const auto both = request_of({{{"user", "u"}}, {{"tenant", "t"}}});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(door.ask(both).overall_code(), rls::RateLimitResponse::OK);
+  for (int i = 0; i < 5; ++i)  // The tenant has none left: the user keeps his two.
+    EXPECT_EQ(TestDoor::show(door.ask(both)), "OVER: OK 2/5, OVER 0/3");
+  EXPECT_EQ(door.ask({{"user", "u"}}), "OK: OK 1/5");
+}
+
+TEST(RateLimit, OrEachForItselfAsTheReferenceDoes) {
+  TestDoor door(descriptors(), {.charge = GrpcOptions::Charge::each});
+  const auto both = request_of({{{"user", "u"}}, {{"tenant", "t"}}});
+  for (int i = 0; i < 3; ++i) door.ask(both);
+  EXPECT_EQ(TestDoor::show(door.ask(both)), "OVER: OK 1/5, OVER 0/3");
+  EXPECT_EQ(TestDoor::show(door.ask(both)), "OVER: OK 0/5, OVER 0/3");
+  EXPECT_EQ(TestDoor::show(door.ask(both)), "OVER: OVER 0/5, OVER 0/3");
+}
+
+TEST(RateLimit, ARuleThatRefusesAllChargesNobodyElse) {
+  TestDoor door(descriptors());
+  EXPECT_EQ(TestDoor::show(door.ask(request_of({{{"user", "u"}}, {{"shut", "x"}}}))),
+            "OVER: OK 5/5, OVER 0/0");
+  EXPECT_EQ(door.ask({{"user", "u"}}), "OK: OK 4/5");
+}
+
+TEST(RateLimit, TheSameBucketTwiceIsChargedTwice) {
+  TestDoor door(descriptors());
+  const auto twice = request_of({{{"user", "u"}}, {{"user", "u"}}});
+  EXPECT_EQ(TestDoor::show(door.ask(twice)), "OK: OK 4/5, OK 3/5");
+  door.ask(twice);
+  EXPECT_EQ(door.ask(twice).overall_code(), rls::RateLimitResponse::OVER_LIMIT);
+  EXPECT_EQ(door.ask({{"user", "u"}}), "OK: OK 0/5");
+}
+
+TEST(RateLimit, HitsOfTheRequestAndOfTheDescriptor) {
+  TestDoor door(descriptors());
+  EXPECT_EQ(door.ask({{"user", "u"}}, 3), "OK: OK 2/5");
+  EXPECT_EQ(door.ask({{"user", "u"}}, 3), "OVER: OVER 2/5") << "a refused request takes nothing";
+  EXPECT_EQ(door.ask({{"user", "u"}}, 6), "OVER: OVER 2/5") << "more than there can ever be";
+  auto own = request_of({{{"user", "u"}}, {{"tenant", "t"}}}, 9);
+  own.mutable_descriptors(0)->mutable_hits_addend()->set_value(0);  // Only looks.
+  own.mutable_descriptors(1)->mutable_hits_addend()->set_value(2);
+  EXPECT_EQ(TestDoor::show(door.ask(own)), "OK: OK 2/5, OK 1/3");
+  EXPECT_EQ(TestDoor::show(door.ask(own)), "OVER: OK 2/5, OVER 1/3");
+  own.mutable_descriptors(1)->mutable_hits_addend()->set_value(~std::uint64_t{0});
+  EXPECT_EQ(TestDoor::show(door.ask(own)), "OVER: OK 2/5, OVER 1/3");
+}
+
+TEST(RateLimit, WhatMatchesNothingIsNotLimited) {
+  TestDoor door(descriptors());
+  EXPECT_EQ(door.ask({{"nobody", "knows"}}), "OK: OK 0");
+  EXPECT_EQ(TestDoor::show(door.ask(request_of({{{"user", "u"}}}, 0, "other"))), "OK: OK 0");
+  EXPECT_EQ(TestDoor::show(door.ask(request_of({{}}))), "OK: OK 0");
+  TestDoor empty({});
+  EXPECT_EQ(empty.ask({{"user", "u"}}), "OK: OK 0");
+}
+
+TEST(RateLimit, ShadowModeTellsAndPassesAndHoldsNobodyBack) {
+  TestDoor door(descriptors());
+  EXPECT_EQ(door.ask({{"dark", "x"}}), "OK: OK 0/1");
+  EXPECT_EQ(door.ask({{"dark", "x"}}), "OK: OK 0/1");
+  // Another descriptor of the same request is charged all the same.
+  EXPECT_EQ(TestDoor::show(door.ask(request_of({{{"dark", "x"}}, {{"user", "u"}}}))), "OK: OK 0/1, OK 4/5");
+}
+
+TEST(RateLimit, AllInShadow) {
+  TestDoor door(descriptors(), {.shadow = true});
+  for (int i = 0; i < 5; ++i) door.ask({{"user", "u"}});
+  EXPECT_EQ(door.ask({{"user", "u"}}), "OK: OVER 0/5");
+}
+
+TEST(RateLimit, QuotaModeRefusesWhenEveryGroupIsOver) {
+  auto rule = test_rule(1, Unit::hour);
+  rule.quota_mode = true;
+  TestDoor door({test_descriptor("backend_name", "", std::move(rule))});
+  const auto two = request_of({{{"backend_name", "x"}}, {{"backend_name", "y"}}});
+  EXPECT_EQ(door.ask({{"backend_name", "x"}}), "OK: OK 0/1");
+  EXPECT_EQ(TestDoor::show(door.ask(two)), "OK: OVER 0/1, OK 0/1") << "y had one left";
+  EXPECT_EQ(TestDoor::show(door.ask(two)), "OVER: OVER 0/1, OVER 0/1");
+  EXPECT_EQ(door.ask({{"backend_name", "x"}}), "OVER: OVER 0/1");
+}
+
+TEST(RateLimit, ALimitThatTheRequestBrings) {
+  TestDoor door(descriptors());
+  auto request = request_of({{{"user", "u"}}});
+  auto& limit = *request.mutable_descriptors(0)->mutable_limit();
+  limit.set_requests_per_unit(2);
+  limit.set_unit(envoy::type::v3::DAY);
+  const auto response = door.ask(request);
+  EXPECT_EQ(TestDoor::show(response), "OK: OK 1/2");
+  EXPECT_EQ(response.statuses(0).current_limit().unit(), rls::RateLimitResponse::RateLimit::DAY);
+  EXPECT_EQ(TestDoor::show(door.ask(request)), "OK: OK 0/2");
+  EXPECT_EQ(TestDoor::show(door.ask(request)), "OVER: OVER 0/2");
+  EXPECT_EQ(door.ask({{"user", "u"}}), "OK: OK 4/5") << "the rule's own bucket is another one";
+  limit.set_unit(envoy::type::v3::UNKNOWN);
+  EXPECT_EQ(TestDoor::show(door.ask(request)), "OK: OK 3/5") << "no unit, no quota: the rule holds";
+  limit.set_unit(static_cast<envoy::type::v3::RateLimitUnit>(99));
+  EXPECT_EQ(TestDoor::show(door.ask(request)), "OK: OK 2/5");
+  limit.set_unit(envoy::type::v3::SECOND);
+  limit.set_requests_per_unit(0);
+  EXPECT_EQ(TestDoor::show(door.ask(request)), "OVER: OVER 0/0");
+}
+
+TEST(RateLimit, ReplacedRulesFallAway) {
+  auto strong = test_rule(1, Unit::hour, "strong");
+  strong.replaces = {"weak"};
+  TestDoor door({test_descriptor("a", "", test_rule(1, Unit::hour, "weak")),
+                 test_descriptor("b", "", std::move(strong))});
+  EXPECT_EQ(TestDoor::show(door.ask(request_of({{{"a", "x"}}, {{"b", "x"}}}))), "OK: OK 0, OK 0/1");
+  EXPECT_EQ(door.ask({{"a", "x"}}), "OK: OK 0/1");
+}
+
+TEST(RateLimit, ErrorsAreTheReferencesOwn) {
+  TestDoor door(descriptors());
+  const auto no_domain = door.call(request_of({{{"user", "u"}}}, 1, ""));
+  EXPECT_EQ(no_domain.status, "2");
+  EXPECT_EQ(no_domain.message, "rate limit domain must not be empty");
+  const auto no_descriptors = door.call(request_of({}, 1));
+  EXPECT_EQ(no_descriptors.status, "2");
+  EXPECT_EQ(no_descriptors.message, "rate limit descriptor list must not be empty");
+}
+
+TEST(RateLimit, AsManyAsCanStandTogetherAndNotOneMore) {
+  TestDoor door(descriptors());
+  rls::RateLimitRequest request = request_of({});
+  for (int i = 0; i < 32; ++i)
+    *request.add_descriptors() = request_of({{{"user", std::to_string(i)}}}).descriptors(0);
+  EXPECT_EQ(door.ask(request).overall_code(), rls::RateLimitResponse::OK);
+  *request.add_descriptors() = request_of({{{"nobody", "x"}}}).descriptors(0);
+  EXPECT_EQ(door.ask(request).statuses_size(), 33) << "what matches nothing needs no place";
+  *request.add_descriptors() = request_of({{{"user", "one more"}}}).descriptors(0);
+  const auto refused = door.call(request);
+  EXPECT_EQ(refused.status, "3");
+  EXPECT_EQ(refused.message, "descriptors: the quotas of at most 32 can stand or fall together; send fewer");
+  EXPECT_EQ(door.ask({{"user", "one more"}}), "OK: OK 4/5");
+  TestDoor each(descriptors(), {.charge = GrpcOptions::Charge::each});
+  EXPECT_EQ(each.ask(request).overall_code(), rls::RateLimitResponse::OK);
+  for (int i = 0; i < 300; ++i) *request.add_descriptors() = request.descriptors(0);
+  EXPECT_EQ(each.call(request).status, "3");
+}
+
+std::map<std::string, std::string> headers(const rls::RateLimitResponse& response) {
+  std::map<std::string, std::string> all;
+  for (const auto& field : response.response_headers_to_add()) all[field.key()] = field.value();
+  return all;
+}
+
+TEST(RateLimit, HeadersTellOfTheDescriptorNearestToItsLimit) {
+  TestDoor door(descriptors(), {.x_ratelimit_fields = true, .ratelimit_fields = true});
+  const auto both = request_of({{{"user", "u"}}, {{"tenant", "t"}}});
+  using Map = std::map<std::string, std::string>;
+  EXPECT_EQ(headers(door.ask(both)), (Map{{"X-RateLimit-Limit", "3"},
+                                          {"X-RateLimit-Remaining", "2"},
+                                          {"X-RateLimit-Reset", "1200"},
+                                          {"RateLimit-Policy", "\"per_tenant\";q=3;w=3600"},
+                                          {"RateLimit", "\"per_tenant\";r=2;t=1200"}}));
+  for (int i = 0; i < 4; ++i) door.ask({{"user", "u"}});
+  EXPECT_EQ(headers(door.ask(both)), (Map{{"X-RateLimit-Limit", "5"},
+                                          {"X-RateLimit-Remaining", "0"},
+                                          {"X-RateLimit-Reset", "60"},
+                                          {"RateLimit-Policy", "\"d.user\";q=5;w=60"},
+                                          {"RateLimit", "\"d.user\";r=0;t=12"},
+                                          {"Retry-After", "12"}}));
+  EXPECT_EQ(headers(door.ask(request_of({{{"nobody", "x"}}}))), Map{});
+}
+
+TEST(RateLimit, MetadataNamesTheRuleThatRefused) {
+  TestDoor door(descriptors());
+  const auto both = request_of({{{"tenant", "t"}}, {{"user", "u"}}});
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(door.ask(both).has_dynamic_metadata());
+  const auto fields = door.ask(both).dynamic_metadata().fields();
+  EXPECT_EQ(fields.at("rule").string_value(), "d.tenant");
+  EXPECT_EQ(fields.at("name").string_value(), "per_tenant");
+  EXPECT_EQ(fields.at("descriptor").string_value(), "tenant=t");
+  EXPECT_EQ(fields.at("quota").string_value(), "3/h");
+  EXPECT_EQ(fields.at("retry_after").number_value(), 1200);
+  TestDoor always(descriptors(), {.metadata = GrpcOptions::Metadata::always});
+  EXPECT_EQ(always.ask(both).dynamic_metadata().fields().at("rule").string_value(), "d.tenant");
+  TestDoor never(descriptors(), {.metadata = GrpcOptions::Metadata::never});
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(never.ask(both).has_dynamic_metadata());
+}
+
+TEST(RateLimit, ARuleOfQuotasAlone) {
+  policy::Rule rule;
+  rule.limit.emplace("", std::vector{*Quota::parse("10/s burst 20"), *Quota::parse("3/h")});
+  TestDoor door({test_descriptor("k", "", std::move(rule))});
+  const auto response = door.ask(request_of({{{"k", "v"}}}));
+  EXPECT_EQ(TestDoor::show(response), "OK: OK 2/3");
+  EXPECT_EQ(response.statuses(0).current_limit().unit(), rls::RateLimitResponse::RateLimit::HOUR);
+  EXPECT_EQ(door.ask({{"k", "v"}}, 3), "OVER: OVER 2/3");
+}
+
+TEST(RateLimit, DecisionsAreCountedByRule) {
+  struct Counts final : observe::Decisions {
+    void decided(std::string_view limit, sluice::Outcome outcome, std::uint64_t n) override {
+      all[std::string(limit) + (outcome == sluice::Outcome::allowed ? " +" : " -")] += n;
+    }
+    std::map<std::string, std::uint64_t> all;
+  } counts;
+  TestDoor door(descriptors(), {}, nullptr, &counts);
+  const auto both = request_of({{{"tenant", "t"}}, {{"user", "u"}}, {{"open", "x"}}});
+  for (int i = 0; i < 5; ++i) door.ask(both);
+  EXPECT_EQ(counts.all,
+            (std::map<std::string, std::uint64_t>{{"d.tenant +", 3}, {"d.tenant -", 2}, {"d.user +", 5}}));
+  EXPECT_EQ(door.door.requests(), 5U);
+}
+
+TEST(RateLimit, AReloadKeepsTheBuckets) {
+  TestDoor door(descriptors());
+  door.ask({{"user", "u"}}, 4);
+  auto more = test_rule(10, Unit::minute);
+  door.policies.replace(test_policies({test_descriptor("user", "", std::move(more))}));
+  // Four of five a minute were 48 s until full; of ten a minute these are 8.
+  EXPECT_EQ(door.ask({{"user", "u"}}), "OK: OK 1/10");
+  EXPECT_EQ(door.ask({{"tenant", "t"}}), "OK: OK 0");
+}
+
+}  // namespace
+}  // namespace sluice::door::grpc
