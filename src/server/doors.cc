@@ -37,6 +37,15 @@ std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
   return std::make_unique<door::RespDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
 }
 
+door::RlsOptions rls_options(const Config& config) {
+  door::RlsOptions options;
+  if (config.charge_each) options.charge = door::RlsOptions::Charge::each;
+  options.x_ratelimit_fields = config.x_ratelimit_fields;
+  options.ratelimit_fields = config.ratelimit_fields;
+  options.shadow = config.shadow_all;
+  return options;
+}
+
 std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   door::HttpOptions options;
   options.version = SLUICE_VERSION;
@@ -48,10 +57,7 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
 
 std::unique_ptr<net::SessionFactory> make_grpc(const DoorParts& parts) {
   door::GrpcOptions options;
-  if (parts.config.charge_each) options.charge = door::GrpcOptions::Charge::each;
-  options.x_ratelimit_fields = parts.config.x_ratelimit_fields;
-  options.ratelimit_fields = parts.config.ratelimit_fields;
-  options.shadow = parts.config.shadow_all;
+  options.rls = rls_options(parts.config);
   options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
   return std::make_unique<door::GrpcDoor>(parts.store, parts.policies, std::move(options), &parts.counts);
 }

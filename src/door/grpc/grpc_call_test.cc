@@ -170,7 +170,7 @@ TEST(GrpcCall, AGzipBombIsGivenUp) {
 }
 
 TEST(GrpcCall, ALargeRequestAndItsAnswer) {
-  TestDoor door(one_rule(), {.charge = GrpcOptions::Charge::each});
+  TestDoor door(one_rule(), {.rls = {.charge = RlsOptions::Charge::each}});
   rls::RateLimitRequest request = request_of({});
   for (int i = 0; i < 250; ++i)
     *request.add_descriptors() =

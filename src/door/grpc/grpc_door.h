@@ -8,10 +8,6 @@
 // all calls that these bring become one batch of asks, which the store decides at once; then all responses
 // are written. Time is feed's `now`: no clock is read here.
 //
-// A request's descriptors stand or fall together (Charge::all_or_nothing): the buckets of all rules that
-// count are one chain in the store. Rules that do not decide alone whether the request passes (shadow mode,
-// quota mode, keys outside of enforce_percent) are charged for themselves.
-//
 // A store that answers later: the session is `waiting`, and reads nothing more until the decisions are there.
 #pragma once
 
@@ -24,6 +20,7 @@
 #include <string_view>
 
 #include "door/batching.h"
+#include "door/rls/options.h"
 #include "net/session.h"
 #include "observe/decisions.h"
 #include "policy/current.h"
@@ -36,23 +33,10 @@ struct GrpcOptions {
   wire::Http2Server::Limits http2 = {};
   std::size_t message_bytes_max = 256 * 1024;    ///< Of one message, unpacked as well.
   std::size_t buffered_bytes_max = 1024 * 1024;  ///< Unfinished messages of one connection.
-  std::size_t descriptors_max = 256;             ///< Of one request.
   std::size_t gzip_from = 1024;  ///< Messages from so many bytes on are packed for who takes it.
   std::size_t output_bytes_max = net::kSessionOutputPause;
 
-  enum class Charge : std::uint8_t {
-    all_or_nothing,  ///< If one descriptor is over its limit, no bucket is charged.
-    each,            ///< Each descriptor for itself, as envoyproxy/ratelimit does.
-  };
-  Charge charge = Charge::all_or_nothing;
-
-  bool x_ratelimit_fields = false;  ///< X-RateLimit-Limit, -Remaining, -Reset in response_headers_to_add.
-  bool ratelimit_fields = false;    ///< RateLimit-Policy, RateLimit, Retry-After: the IETF's.
-
-  enum class Metadata : std::uint8_t { never, refused, always };
-  Metadata metadata = Metadata::refused;  ///< When dynamic_metadata names the rule that decided.
-
-  bool shadow = false;  ///< overall_code is always OK; the statuses say what would have been.
+  RlsOptions rls = {};
   /// False: health is NOT_SERVING. Empty: always serving. Called on the session's thread.
   std::function<bool()> ready = {};
 };

@@ -40,7 +40,7 @@ bool GrpcSession::gather(std::string_view& rest, GrpcBatch& batch, std::string& 
   const bool alive = http2_->feed(piece, now_);
   rest.remove_prefix(alive ? piece.size() : rest.size());
   batch_ = nullptr;
-  batch.bind_keys();
+  batch.requests.bind_keys(batch.asks);
   if (ended_ != 0) door_.count_requests(std::exchange(ended_, 0));
   if (batch.replies.empty()) flush(out);
   return !rest.empty();
@@ -259,6 +259,19 @@ void GrpcSession::tell_watchers(bool serving) {
     call->watched = serving;
     send(*call, response);
   }
+}
+
+void GrpcSession::answer(GrpcBatch& batch, const Reply& reply) {
+  auto* const call = static_cast<GrpcCall*>(http2_->find(reply.stream));
+  if (call == nullptr) return;  // Cancelled meanwhile.
+  if (call->deadline < now_)
+    return fail(*call, GrpcCode::deadline_exceeded, "the store answered after the call's deadline");
+  auto& response = *door_.workspace().response;
+  response.Clear();
+  rls::answer(batch.requests, batch.decisions, reply.part, door_.options().rls, response);
+  send(*call, response);
+  finish(*call);
+  door_.workspace().shrink(call->body.size());
 }
 
 }  // namespace sluice::door::grpc

@@ -78,7 +78,7 @@ TEST(RateLimit, AllOrNothing) {
 }
 
 TEST(RateLimit, OrEachForItselfAsTheReferenceDoes) {
-  TestDoor door(descriptors(), {.charge = GrpcOptions::Charge::each});
+  TestDoor door(descriptors(), {.rls = {.charge = RlsOptions::Charge::each}});
   const auto both = request_of({{{"user", "u"}}, {{"tenant", "t"}}});
   for (int i = 0; i < 3; ++i) door.ask(both);
   EXPECT_EQ(TestDoor::show(door.ask(both)), "OVER: OK 1/5, OVER 0/3");
@@ -134,7 +134,7 @@ TEST(RateLimit, ShadowModeTellsAndPassesAndHoldsNobodyBack) {
 }
 
 TEST(RateLimit, AllInShadow) {
-  TestDoor door(descriptors(), {.shadow = true});
+  TestDoor door(descriptors(), {.rls = {.shadow = true}});
   for (int i = 0; i < 5; ++i) door.ask({{"user", "u"}});
   EXPECT_EQ(door.ask({{"user", "u"}}), "OK: OVER 0/5");
 }
@@ -203,7 +203,7 @@ TEST(RateLimit, AsManyAsCanStandTogetherAndNotOneMore) {
   EXPECT_EQ(refused.status, "3");
   EXPECT_EQ(refused.message, "descriptors: the quotas of at most 32 can stand or fall together; send fewer");
   EXPECT_EQ(door.ask({{"user", "one more"}}), "OK: OK 4/5");
-  TestDoor each(descriptors(), {.charge = GrpcOptions::Charge::each});
+  TestDoor each(descriptors(), {.rls = {.charge = RlsOptions::Charge::each}});
   EXPECT_EQ(each.ask(request).overall_code(), rls::RateLimitResponse::OK);
   for (int i = 0; i < 300; ++i) *request.add_descriptors() = request.descriptors(0);
   EXPECT_EQ(each.call(request).status, "3");
@@ -216,7 +216,7 @@ std::map<std::string, std::string> headers(const rls::RateLimitResponse& respons
 }
 
 TEST(RateLimit, HeadersTellOfTheDescriptorNearestToItsLimit) {
-  TestDoor door(descriptors(), {.x_ratelimit_fields = true, .ratelimit_fields = true});
+  TestDoor door(descriptors(), {.rls = {.x_ratelimit_fields = true, .ratelimit_fields = true}});
   const auto both = request_of({{{"user", "u"}}, {{"tenant", "t"}}});
   using Map = std::map<std::string, std::string>;
   EXPECT_EQ(headers(door.ask(both)), (Map{{"X-RateLimit-Limit", "3"},
@@ -244,9 +244,9 @@ TEST(RateLimit, MetadataNamesTheRuleThatRefused) {
   EXPECT_EQ(fields.at("descriptor").string_value(), "tenant=t");
   EXPECT_EQ(fields.at("quota").string_value(), "3/h");
   EXPECT_EQ(fields.at("retry_after").number_value(), 1200);
-  TestDoor always(descriptors(), {.metadata = GrpcOptions::Metadata::always});
+  TestDoor always(descriptors(), {.rls = {.metadata = RlsOptions::Metadata::always}});
   EXPECT_EQ(always.ask(both).dynamic_metadata().fields().at("rule").string_value(), "d.tenant");
-  TestDoor never(descriptors(), {.metadata = GrpcOptions::Metadata::never});
+  TestDoor never(descriptors(), {.rls = {.metadata = RlsOptions::Metadata::never}});
   for (int i = 0; i < 4; ++i) EXPECT_FALSE(never.ask(both).has_dynamic_metadata());
 }
 

@@ -8,13 +8,10 @@
 #include <vector>
 
 #include "door/grpc/call.h"
-#include "envoy/service/ratelimit/v3/rls.pb.h"
-#include "policy/rule.h"
+#include "door/rls/requests.h"
 #include "wire/grpc/gzip.h"
 
 namespace sluice::door::grpc {
-
-namespace rls = envoy::service::ratelimit::v3;
 
 struct Workspace {
   std::unique_ptr<GrpcCall> lend() {
@@ -32,15 +29,14 @@ struct Workspace {
   void shrink(std::size_t bytes) {
     constexpr std::size_t kUsual = 16 * 1024;
     if (bytes <= kUsual) return;
-    request = std::make_unique<rls::RateLimitRequest>();
-    response = std::make_unique<rls::RateLimitResponse>();
+    request = std::make_unique<rls::Request>();
+    response = std::make_unique<rls::Response>();
   }
 
-  std::unique_ptr<rls::RateLimitRequest> request = std::make_unique<rls::RateLimitRequest>();
-  std::unique_ptr<rls::RateLimitResponse> response = std::make_unique<rls::RateLimitResponse>();
-  std::vector<policy::Entry> entries;  ///< Of the descriptor that is being matched.
-  std::vector<std::string> groups;     ///< Quota mode's, of the request that is being read.
-  std::string unpacked;                ///< A message that came compressed.
+  std::unique_ptr<rls::Request> request = std::make_unique<rls::Request>();
+  std::unique_ptr<rls::Response> response = std::make_unique<rls::Response>();
+  rls::Scratch scratch;
+  std::string unpacked;  ///< A message that came compressed.
   wire::Gzip gzip;
   std::vector<std::unique_ptr<GrpcCall>> calls;  ///< Spare ones.
 };

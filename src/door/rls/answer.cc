@@ -1,18 +1,17 @@
-// ShouldRateLimit, the answering half: decisions become a RateLimitResponse.
+// The answering half: decisions become a RateLimitResponse.
 #include <algorithm>
 #include <limits>
 #include <optional>
 
-#include "door/grpc/session.h"
-#include "door/grpc/workspace.h"
+#include "door/rls/requests.h"
 #include "wire/structured_fields.h"
 
-namespace sluice::door::grpc {
+namespace sluice::door::rls {
 
 namespace {
 
-using Status = rls::RateLimitResponse::DescriptorStatus;
-using Unit = rls::RateLimitResponse::RateLimit::Unit;
+using Status = Response::DescriptorStatus;
+using Unit = Response::RateLimit::Unit;
 constexpr std::uint32_t kUint32Max = std::numeric_limits<std::uint32_t>::max();
 
 std::uint32_t clamp(std::int64_t value) {
@@ -38,10 +37,10 @@ struct Told {
   bool limited() const { return verdict || (over && match->rule != nullptr); }
 };
 
-Told told(const GrpcBatch& batch, std::size_t i) {
+Told told(const Requests& batch, std::span<const Decision> decisions, std::size_t i) {
   Told t{.match = &batch.matches[i], .item = batch.items[i], .verdict = {}};
   if (t.item.asks > 0) {
-    const auto chain = std::span<const Decision>(batch.decisions).subspan(t.item.first, t.item.asks);
+    const auto chain = decisions.subspan(t.item.first, t.item.asks);
     t.verdict = chain.size() == 1 ? policy::Verdict{chain[0], 0} : policy::combine(chain);
     t.over = !t.verdict->decision.allowed();
   } else {
@@ -50,7 +49,7 @@ Told told(const GrpcBatch& batch, std::size_t i) {
   return t;
 }
 
-void tell_limit(const Told& t, rls::RateLimitResponse::RateLimit& limit) {
+void tell_limit(const Told& t, Response::RateLimit& limit) {
   const policy::Rule& rule = *t.match->rule;
   if (!rule.name.empty()) limit.set_name(rule.name);
   limit.set_requests_per_unit(rule.requests_per_unit);
@@ -65,7 +64,7 @@ void tell_limit(const Told& t, rls::RateLimitResponse::RateLimit& limit) {
 
 void tell(const Told& t, Status& status) {
   const bool counts = t.over && t.item.role != Item::Role::shadow;
-  status.set_code(counts ? rls::RateLimitResponse::OVER_LIMIT : rls::RateLimitResponse::OK);
+  status.set_code(counts ? Response::OVER_LIMIT : Response::OK);
   if (t.match->outcome == policy::Match::Outcome::allow) {
     status.set_limit_remaining(kUint32Max);  // As envoyproxy/ratelimit says of what is unlimited.
     return;
@@ -80,22 +79,21 @@ void tell(const Told& t, Status& status) {
 /// The whole request.
 class Answer {
  public:
-  Answer(const GrpcBatch& batch, const Reply& reply, const GrpcOptions& options,
-         rls::RateLimitResponse& response)
+  Answer(const Requests& batch, std::span<const Decision> decisions, const Part& part,
+         const RlsOptions& options, Response& response)
       : batch_(batch), response_(response) {
-    for (std::size_t i = reply.first; i < reply.first + reply.count; ++i) {
-      const Told t = told(batch, i);
+    for (std::size_t i = part.first; i < part.first + part.count; ++i) {
+      const Told t = told(batch, decisions, i);
       tell(t, *response_.add_statuses());
       weigh(t);
     }
     const bool over = any_over_ || (groups_ != 0 && groups_ == groups_over_);
-    response_.set_overall_code(over && !options.shadow ? rls::RateLimitResponse::OVER_LIMIT
-                                                       : rls::RateLimitResponse::OK);
+    response_.set_overall_code(over && !options.shadow ? Response::OVER_LIMIT : Response::OK);
     if (!deciding_) return;
     if (options.x_ratelimit_fields) add_x_fields();
     if (options.ratelimit_fields) add_ietf_fields(over);
-    const bool metadata = options.metadata == GrpcOptions::Metadata::always ||
-                          (over && options.metadata == GrpcOptions::Metadata::refused);
+    const bool metadata = options.metadata == RlsOptions::Metadata::always ||
+                          (over && options.metadata == RlsOptions::Metadata::refused);
     if (metadata) add_metadata();
   }
 
@@ -127,7 +125,7 @@ class Answer {
   }
 
   void add_x_fields() {
-    rls::RateLimitResponse::RateLimit limit;
+    Response::RateLimit limit;
     tell_limit(*deciding_, limit);
     add("X-RateLimit-Limit", std::to_string(limit.requests_per_unit()));
     add("X-RateLimit-Remaining", std::to_string(clamp(deciding_->remaining())));
@@ -175,8 +173,8 @@ class Answer {
       fields["retry_after"].set_number_value(static_cast<double>(d.retry_after.count()) / 1e9);
   }
 
-  const GrpcBatch& batch_;
-  rls::RateLimitResponse& response_;
+  const Requests& batch_;
+  Response& response_;
   std::optional<Told> deciding_;
   bool refused_ = false;  // deciding_ refuses.
   bool any_over_ = false;
@@ -186,17 +184,20 @@ class Answer {
 
 }  // namespace
 
-void GrpcSession::answer(GrpcBatch& batch, const Reply& reply) {
-  auto* const call = static_cast<GrpcCall*>(http2_->find(reply.stream));
-  if (call == nullptr) return;  // Cancelled meanwhile.
-  if (call->deadline < now_)
-    return fail(*call, wire::GrpcCode::deadline_exceeded, "the store answered after the call's deadline");
-  auto& response = *door_.workspace().response;
-  response.Clear();
-  const Answer answer(batch, reply, door_.options(), response);
-  send(*call, response);
-  finish(*call);
-  door_.workspace().shrink(call->body.size());
+void answer(const Requests& requests, std::span<const Decision> decisions, const Part& part,
+            const RlsOptions& options, Response& response) {
+  const Answer answer(requests, decisions, part, options, response);
 }
 
-}  // namespace sluice::door::grpc
+void count(const Requests& requests, std::span<const store::Ask> asks, std::span<const Decision> decisions,
+           const Part& part, DecisionCounts& counts) {
+  for (std::size_t i = part.first; i < part.first + part.count; ++i) {
+    const Item& item = requests.items[i];
+    if (item.asks == 0) continue;
+    const auto chain = decisions.subspan(item.first, item.asks);
+    counts.count(requests.matches[i].rule->limit->name, asks[item.first],
+                 chain.size() == 1 ? chain[0].outcome : policy::combine(chain).decision.outcome);
+  }
+}
+
+}  // namespace sluice::door::rls
