@@ -1,5 +1,6 @@
 #include "door/http/answer.h"
 
+#include "door/rls/json.h"
 #include "wire/http_writer.h"
 #include "wire/json_writer.h"
 #include "wire/structured_fields.h"
@@ -173,6 +174,7 @@ void write_reply(const Reply& reply, std::span<const Item> items, std::span<cons
   body.clear();
   switch (reply.form) {
     case Reply::Form::text:
+    case Reply::Form::rls:
       return;
     case Reply::Form::one:
       return write_one(reply, Told(items[0], decisions), body, out);
@@ -181,6 +183,18 @@ void write_reply(const Reply& reply, std::span<const Item> items, std::span<cons
     case Reply::Form::auth:
       return write_auth(reply, Told(items[0], decisions), out);
   }
+}
+
+void write_rls(const rls::Requests& requests, std::span<const Decision> decisions, const Reply& reply,
+               const RlsOptions& options, std::string& body, std::string& out) {
+  rls::Response response;
+  rls::answer(requests, decisions, {reply.first, reply.count}, options, response);
+  body.clear();
+  rls::write_json(response, body);
+  const bool over = response.overall_code() == rls::Response::OVER_LIMIT;
+  wire::write_response(
+      {.status = over ? 429 : 200, .content_type = "application/json", .body = body, .close = reply.close},
+      out);
 }
 
 void write_problem(const Problem& problem, std::string& out) {

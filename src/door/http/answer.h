@@ -15,6 +15,10 @@ namespace sluice::door::http {
 void write_reply(const Reply& reply, std::span<const Item> items, std::span<const Decision> decisions,
                  std::string& body, std::string& out);
 
+/// Envoy's service in JSON: 200, or 429 where the request is over a limit.
+void write_rls(const rls::Requests& requests, std::span<const Decision> decisions, const Reply& reply,
+               const RlsOptions& options, std::string& body, std::string& out);
+
 struct Problem {
   int status = 400;
   std::string_view detail;  ///< Names the thing and the mend.

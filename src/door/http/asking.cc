@@ -26,7 +26,8 @@ bool from_foreign_page(const wire::HttpRequest& request) {
   return host == nullptr || authority == std::string_view::npos || origin->substr(authority + 3) != *host;
 }
 
-/// True if the body is there and says that it is JSON; otherwise the call is answered.
+}  // namespace
+
 bool has_json(Call& call) {
   if (from_foreign_page(call.request))
     return refuse(call, 403, "a web page of another origin may not ask here"), false;
@@ -41,8 +42,6 @@ bool has_json(Call& call) {
     return true;
   return refuse(call, 415, "Content-Type must be application/json"), false;
 }
-
-}  // namespace
 
 bool read_body(Call& call, std::uint16_t fields, bool& many) {
   if (!has_json(call)) return false;

@@ -9,6 +9,8 @@
 
 namespace sluice::door::http {
 
+/// False: the call is answered, since it has no body or one that is not JSON by its own word.
+bool has_json(Call& call);
 /// Reads what is wished for into batch.wishes. False: the call is answered, by an error.
 bool read_body(Call& call, std::uint16_t fields, bool& many);
 

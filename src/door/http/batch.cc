@@ -19,6 +19,12 @@ void HttpBatch::write(std::string& out) {
       out.append(text, reply.first, reply.count);
       continue;
     }
+    if (reply.form == Reply::Form::rls) {
+      const rls::Part part{reply.first, reply.count};
+      write_rls(rls, decisions, reply, options, body, out);
+      if (counts.on()) rls::count(rls, asks, decisions, part, counts);
+      continue;
+    }
     const auto of_reply = std::span(items).subspan(reply.first, reply.count);
     for (Item& item : of_reply)
       if (item.hold) settle_place(item);
@@ -26,7 +32,7 @@ void HttpBatch::write(std::string& out) {
     if (!counts.on()) continue;
     for (const Item& item : of_reply) count(item);
   }
-  counts.report();
+  if (counts.on()) counts.report();
 }
 
 Decision HttpBatch::decision_of(const Item& item) const {
@@ -54,6 +60,7 @@ void HttpBatch::clear() {
   constexpr std::size_t kKept = 64 * 1024;  // Larger buffers are given back.
   clear_asks();
   items.clear();
+  if (!rls.items.empty()) rls.clear();
   replies.clear();
   text.clear();
   if (text.capacity() > kKept) text = {};

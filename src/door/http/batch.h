@@ -17,6 +17,7 @@
 #include "door/http/http_door.h"
 #include "door/http/named_limits.h"
 #include "door/http/wish.h"
+#include "door/rls/requests.h"
 #include "store/store.h"
 
 namespace sluice::door::http {
@@ -50,6 +51,7 @@ struct Reply {
     one,   ///< A decision in JSON, item `first`.
     list,  ///< {"results":[..]}: `count` items.
     auth,  ///< Fields alone, for nginx.
+    rls,   ///< Envoy's service: `first` and `count` are items of HttpBatch::rls.
   };
   Form form = Form::text;
   bool close = false;
@@ -59,7 +61,10 @@ struct Reply {
 
 struct HttpBatch final : Batch<HttpBatch> {
   explicit HttpBatch(HttpDoor& owner)
-      : Batch(owner.batches()), holds(owner.holds()), counts(owner.decisions()) {}
+      : Batch(owner.batches()),
+        holds(owner.holds()),
+        options(owner.options().rls),
+        counts(owner.decisions()) {}
 
   /// What was written to `text` since it had `begin` bytes is the next response.
   void answered_in_text(std::size_t begin);
@@ -75,7 +80,9 @@ struct HttpBatch final : Batch<HttpBatch> {
   std::vector<Wish> wishes;                   ///< Of the request that is being read.
   std::string body;                           ///< Of the response that is being written.
   std::shared_ptr<const NamedLimits> limits;  ///< Keeps the limits of `asks` alive across a reload.
+  rls::Requests rls;
   Holds& holds;
+  const RlsOptions& options;
   DecisionCounts counts;
 
  private:

@@ -2,6 +2,7 @@
 
 #include "door/http/answer.h"
 #include "door/http/session.h"
+#include "policy/policy_set.h"
 
 namespace sluice::door {
 
@@ -9,6 +10,8 @@ HttpDoor::HttpDoor(store::Store& store, const policy::Current& limits, HttpOptio
                    observe::Decisions* decisions)
     : store_(store),
       view_(limits),
+      no_policies_(std::make_shared<const policy::PolicySet>()),
+      policies_(options.policies != nullptr ? *options.policies : no_policies_),
       options_(std::move(options)),
       holds_(options_.holds != nullptr ? options_.holds : std::make_shared<Holds>()),
       decisions_(decisions) {
@@ -30,5 +33,7 @@ const std::shared_ptr<const http::NamedLimits>& HttpDoor::limits() {
   if (limits_ == nullptr || limits_->set != set) limits_ = std::make_shared<const http::NamedLimits>(set);
   return limits_;
 }
+
+const std::shared_ptr<const policy::PolicySet>& HttpDoor::policies() { return policies_.get(); }
 
 }  // namespace sluice::door

@@ -27,6 +27,7 @@
 
 #include "door/batching.h"
 #include "door/holds.h"
+#include "door/rls/options.h"
 #include "net/session.h"
 #include "observe/decisions.h"
 #include "policy/current.h"
@@ -42,6 +43,9 @@ struct HttpOptions {
       net::kSessionOutputPause;       ///< Responses not yet written, beyond which nothing is read.
   std::string version = "0.1.0";      ///< Sluice's own, in openapi.json.
   std::shared_ptr<Holds> holds = {};  ///< Of all doors of the server. Null: the door's own.
+  const policy::CurrentPolicies* policies =
+      nullptr;  ///< Of Envoy's service, and outlives the door. Null: none.
+  RlsOptions rls = {};
   /// False: /readyz answers 503. Empty: always ready. Called on the session's thread, as is `metrics`.
   std::function<bool()> ready = {};
   std::function<std::string()> metrics = {};  ///< Prometheus text. Empty: /metrics answers 404.
@@ -70,7 +74,8 @@ class HttpDoor final : public net::SessionFactory {
 
   // For the sessions of this door.
   store::Store& store() { return store_; }
-  const std::shared_ptr<const http::NamedLimits>& limits();  ///< Those in force now.
+  const std::shared_ptr<const http::NamedLimits>& limits();    ///< Those in force now.
+  const std::shared_ptr<const policy::PolicySet>& policies();  ///< Those in force now.
   const HttpOptions& options() const { return options_; }
   Holds& holds() { return *holds_; }
   observe::Decisions* decisions() { return decisions_; }
@@ -84,6 +89,8 @@ class HttpDoor final : public net::SessionFactory {
   store::Store& store_;
   policy::View view_;
   std::shared_ptr<const http::NamedLimits> limits_;  // Made from what view_ gave last.
+  const policy::CurrentPolicies no_policies_;
+  policy::PoliciesView policies_;
   const HttpOptions options_;
   const std::shared_ptr<Holds> holds_;
   observe::Decisions* const decisions_;

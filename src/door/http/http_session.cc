@@ -21,6 +21,7 @@ bool HttpSession::gather(std::string_view& rest, HttpBatch& batch, std::string& 
     if (event != Event::expects) ++requests;
     run(event, batch, out);
   }
+  batch.rls.bind_keys(batch.asks);
   if (requests != 0) door_.count_requests(requests);
   return more;
 }

@@ -9,10 +9,14 @@ namespace sluice::door::http {
 namespace {
 
 constexpr Route kRoutes[] = {
-    {"POST", "/v1/take", take},        {"GET", "/v1/auth", auth},      {"POST", "/v1/peek", peek},
-    {"POST", "/v1/refund", refund},    {"POST", "/v1/reset", reset},   {"POST", "/v1/reserve", reserve},
-    {"POST", "/v1/hold", hold},        {"POST", "/v1/settle", settle}, {"GET", "/v1/limits", list_limits},
-    {"GET", "/healthz", health},       {"GET", "/readyz", readiness},  {"GET", "/metrics", metrics},
+    {"POST", "/v1/take", take},           {"GET", "/v1/auth", auth},
+    {"POST", "/v1/peek", peek},           {"POST", "/v1/refund", refund},
+    {"POST", "/v1/reset", reset},         {"POST", "/v1/reserve", reserve},
+    {"POST", "/v1/hold", hold},           {"POST", "/v1/settle", settle},
+    {"GET", "/v1/limits", list_limits},   {"GET", "/healthz", health},
+    {"GET", "/readyz", readiness},        {"GET", "/metrics", metrics},
+    {"POST", "/json", should_rate_limit}, {"POST", "/v1/explain", explain},
+    {"GET", "/rlconfig", policies},       {"GET", "/healthcheck", healthcheck},
     {"GET", "/openapi.json", openapi},
 };
 

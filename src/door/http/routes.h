@@ -49,6 +49,11 @@ void auth(Call& call);
 // hold_routes.cc,
 void hold(Call& call);
 void settle(Call& call);
+// rls_routes.cc,
+void should_rate_limit(Call& call);
+void explain(Call& call);
+void policies(Call& call);
+void healthcheck(Call& call);
 // page_routes.cc.
 void list_limits(Call& call);
 void health(Call& call);
