@@ -15,9 +15,8 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/hold", hold},           {"POST", "/v1/settle", settle},
     {"GET", "/v1/limits", list_limits},   {"GET", "/healthz", health},
     {"GET", "/readyz", readiness},        {"GET", "/metrics", metrics},
-    {"POST", "/json", should_rate_limit}, {"POST", "/v1/explain", explain},
-    {"GET", "/rlconfig", policies},       {"GET", "/healthcheck", healthcheck},
-    {"GET", "/openapi.json", openapi},
+    {"POST", "/json", should_rate_limit}, {"GET", "/rlconfig", policies},
+    {"GET", "/healthcheck", healthcheck}, {"GET", "/openapi.json", openapi},
 };
 
 constexpr std::string_view kMethods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",

@@ -51,7 +51,6 @@ void hold(Call& call);
 void settle(Call& call);
 // rls_routes.cc,
 void should_rate_limit(Call& call);
-void explain(Call& call);
 void policies(Call& call);
 void healthcheck(Call& call);
 // page_routes.cc.
