@@ -135,6 +135,7 @@ constexpr const char* kRefused[][2] = {
     {"domain: d\ndescriptors: [a]",
      "f:2:15: a list of maps is expected in descriptors, found a single value"},
     {"D- value: x", "f:3:3: a descriptor has an empty key; write key: and a name"},
+    {"D- key:\n  value: v", "f:3:3: a descriptor has an empty key; write key: and a name"},
     {"D- key: \"\"", "f:3:8: a descriptor has an empty key; write key: and a name"},
     {"D- {key: k, ratelimit: L}", "f:3:12: unknown field \"ratelimit\" (did you mean \"rate_limit\"?)"},
     {"D- {key: k, rate_limit: {unit: day, requestsperunit: 1}}",
