@@ -50,7 +50,7 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   door::HttpOptions options;
   options.version = SLUICE_VERSION;
   options.holds = parts.holds;
-  options.policies = &parts.policies;
+  if (!parts.config.policies.empty()) options.policies = &parts.policies;
   options.rls = rls_options(parts.config);
   options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
   options.metrics = parts.process.metrics;

@@ -43,8 +43,8 @@ struct HttpOptions {
       net::kSessionOutputPause;       ///< Responses not yet written, beyond which nothing is read.
   std::string version = "0.1.0";      ///< Sluice's own, in openapi.json.
   std::shared_ptr<Holds> holds = {};  ///< Of all doors of the server. Null: the door's own.
-  const policy::CurrentPolicies* policies =
-      nullptr;  ///< Of Envoy's service, and outlives the door. Null: none.
+  /// Of Envoy's service; outlives the door. Null: there are none, and /v1/explain answers 404.
+  const policy::CurrentPolicies* policies = nullptr;
   RlsOptions rls = {};
   /// False: /readyz answers 503. Empty: always ready. Called on the session's thread, as is `metrics`.
   std::function<bool()> ready = {};

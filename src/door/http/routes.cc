@@ -17,6 +17,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/readyz", readiness},        {"GET", "/metrics", metrics},
     {"POST", "/json", should_rate_limit}, {"GET", "/rlconfig", policies},
     {"GET", "/healthcheck", healthcheck}, {"GET", "/openapi.json", openapi},
+    {"GET", "/v1/explain", explain},
 };
 
 constexpr std::string_view kMethods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",

@@ -53,6 +53,8 @@ void settle(Call& call);
 void should_rate_limit(Call& call);
 void policies(Call& call);
 void healthcheck(Call& call);
+// explain_route.cc,
+void explain(Call& call);
 // page_routes.cc.
 void list_limits(Call& call);
 void health(Call& call);
