@@ -123,10 +123,13 @@ void Connection::feed(Time now, std::string& out) {
     active_ = now;
     partial_ = false;
   }
-  if (!partial_ && begin_ < end_ && session_->state() == Session::State::reading) {
+  if (session_->state() != Session::State::reading) return;
+  const auto since = session_->unfinished_since();
+  if ((!partial_ && begin_ < end_) || since) {
     partial_ = true;
-    partial_since_ = now;
-    if (listener_.options.limits.partial > Duration{0}) hurry(now + listener_.options.limits.partial);
+    partial_since_ = since.value_or(now);
+    if (listener_.options.limits.partial > Duration{0})
+      hurry(partial_since_ + listener_.options.limits.partial);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -49,6 +50,10 @@ class Session {
   /// must stay where they are while the state is `waiting`.
   virtual std::size_t feed(std::string_view in, Time now, std::string& out) = 0;
   virtual State state() const = 0;
+
+  /// Of a session that keeps half a request itself, with no byte of it left in `in`: since when. Nothing: it
+  /// has none. The connection then counts time as it does for bytes that lie unread (Expiry::partial).
+  virtual std::optional<Time> unfinished_since() { return {}; }
 
   /// The server is going down: answer what was begun, tell the peer in the protocol's way, then be `closing`.
   virtual void drain(std::string& out) = 0;

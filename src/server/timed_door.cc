@@ -22,6 +22,7 @@ class TimedSession final : public net::Session {
     return used;
   }
   State state() const override { return session_->state(); }
+  std::optional<Time> unfinished_since() override { return session_->unfinished_since(); }
   void drain(std::string& out) override { session_->drain(out); }
   void expire(net::Expiry why, std::string& out) override { session_->expire(why, out); }
 

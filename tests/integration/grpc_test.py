@@ -204,6 +204,20 @@ class GrpcTest(Door):
             s.sendall(PREFACE)
             self.assertEqual(until_end(s)[-17:-8][3:4], b"\x07", "GOAWAY is the last word")
 
+    def test_half_a_call_is_not_waited_for_for_ever(self):
+        server = self.server("--request-time", "300ms")
+        with server.connect("grpc") as s:
+            s.sendall(PREFACE + frame(1, 4, 1, CALL) + frame(0, 0, 1, b"\0\0"))
+            said = b""
+            while chunk := s.recv(4096):  # A byte now and then wins no time.
+                said += chunk
+                try:
+                    s.sendall(frame(0, 0, 1, b"\0"))
+                    time.sleep(0.02)
+                except (BrokenPipeError, ConnectionResetError):
+                    break
+            self.assertIn(b"\x07\0\0\0\0\0", said, "GOAWAY")
+
     def test_keepalive_pings_are_answered(self):
         options = {"grpc.keepalive_time_ms": 10_000, "grpc.keepalive_permit_without_calls": 1}
         service = self.service(self.server(), **options)

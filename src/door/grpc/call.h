@@ -20,6 +20,7 @@ class GrpcCall final : public wire::Http2Stream {
   std::string message_text;  ///< grpc-message, encoded: must stay until the call is closed.
   Time deadline = Time::max();
   std::uint32_t messages = 0;  ///< Received so far.
+  bool unfinished = false;     ///< Begun, and its message is not whole.
   bool packs = false;          ///< grpc-encoding: gzip was said of the response.
   bool watched = false;        ///< Health's Watch: what it was told last.
 
@@ -32,7 +33,7 @@ class GrpcCall final : public wire::Http2Stream {
     message_text.clear();
     deadline = Time::max();
     messages = 0;
-    packs = watched = false;
+    unfinished = packs = watched = false;
     if (received.capacity() > kKept) received = {};
     if (body.capacity() > kKept) body = {};
   }

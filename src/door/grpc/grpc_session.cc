@@ -74,6 +74,37 @@ void GrpcSession::expire(net::Expiry, std::string& out) {
   http2_->write(out);
 }
 
+// ---- time
+
+void GrpcSession::expect(GrpcCall& call) {
+  if (call.unfinished) return;
+  call.unfinished = true;
+  ++unfinished_;
+  begun_.push_back({call.id, now_});
+}
+
+void GrpcSession::settle(GrpcCall& call) {
+  if (!call.unfinished) return;
+  call.unfinished = false;
+  --unfinished_;
+}
+
+bool GrpcSession::waited_for(std::int32_t id) const {
+  const auto* const stream = http2_->find(id);
+  return stream != nullptr && static_cast<const GrpcCall*>(stream)->unfinished;
+}
+
+std::optional<Time> GrpcSession::unfinished_since() {
+  if (unfinished_ == 0) {
+    begun_.clear();
+    return {};
+  }
+  while (!waited_for(begun_.front().id)) begun_.pop_front();
+  if (begun_.size() > 2 * unfinished_ + 64)
+    std::erase_if(begun_, [&](const Begun& begun) { return !waited_for(begun.id); });
+  return begun_.front().at;
+}
+
 // ---- calls come in
 
 wire::Http2Stream& GrpcSession::begin() { return *door_.workspace().lend().release(); }
@@ -93,6 +124,7 @@ void GrpcSession::head(wire::Http2Stream& stream) {
   call.method = find_method(call.head.path());
   if (call.method == nullptr)
     return fail(call, GrpcCode::unimplemented, "unknown method " + std::string(call.head.path()));
+  if (!call.request_ended && !call.method->client_streams) expect(call);
   if (const auto timeout = call.head.timeout())
     call.deadline = *timeout < Time::max() - now_ ? now_ + *timeout : Time::max();
 }
@@ -103,7 +135,8 @@ void GrpcSession::data(wire::Http2Stream& stream, std::string_view bytes) {
   call.received.append(bytes);
   buffered_ += bytes.size();
   if (call.method->client_streams) {
-    read_messages(call);
+    if (!read_messages(call)) return;
+    call.received.empty() ? settle(call) : expect(call);
   } else {
     std::string_view in = call.received;
     wire::GrpcMessage message;
@@ -122,6 +155,7 @@ void GrpcSession::data(wire::Http2Stream& stream, std::string_view bytes) {
 void GrpcSession::ended(wire::Http2Stream& stream) {
   GrpcCall& call = call_of(stream);
   ++ended_;
+  settle(call);
   if (call.method == nullptr) return;
   if (call.deadline <= now_)
     return fail(call, GrpcCode::deadline_exceeded, "the deadline passed before the call was read");
@@ -189,6 +223,7 @@ bool GrpcSession::unpack(GrpcCall& call, std::string_view& message) {
 
 void GrpcSession::closed(wire::Http2Stream& stream) {
   GrpcCall& call = call_of(stream);
+  settle(call);
   buffered_ -= call.received.size();
   std::erase(watchers_, &call);
   door_.workspace().give_back(std::unique_ptr<GrpcCall>(&call));
@@ -205,6 +240,7 @@ void GrpcSession::refuse_in_http(GrpcCall& call, int status) {
 
 void GrpcSession::fail(GrpcCall& call, GrpcCode code, std::string_view message) {
   call.method = nullptr;
+  settle(call);
   buffered_ -= call.received.size();
   call.received.clear();
   call.message_text.clear();

@@ -208,6 +208,46 @@ TEST(GrpcSession, AnIdleOneIsToldGoodbye) {
   EXPECT_EQ(out.substr(13, 4), std::string(4, '\0'));
 }
 
+TEST(GrpcSession, TellsSinceWhenAnUnfinishedCallIsWaitedFor) {
+  TestDoor door(one_rule());
+  const Time began = door.now;
+  door.ask({{"k", "a"}});
+  EXPECT_EQ(door.session->unfinished_since(), std::nullopt);
+  const auto first = door.begin(kShouldRateLimit, body_of("a").substr(0, 7), {}, false);
+  door.talk();
+  door.now += 1s;
+  const auto second = door.begin(kShouldRateLimit, "", {}, false);
+  for (int i = 0; i < 1000; ++i) door.ask({{"k", "b"}});
+  EXPECT_EQ(door.session->unfinished_since(), began) << "calls between them change nothing";
+  door.client.more(first, body_of("a").substr(7, 2), false);
+  door.talk();
+  EXPECT_EQ(door.session->unfinished_since(), began) << "nor does a byte now and then";
+  door.client.more(first, body_of("a").substr(9), true);
+  door.talk();
+  EXPECT_EQ(door.session->unfinished_since(), began + 1s);
+  door.client.cancel(second);
+  door.talk();
+  EXPECT_EQ(door.session->unfinished_since(), std::nullopt);
+  // A stream of questions may rest between two of them, but not within one.
+  const std::string question = framed(std::string("\x3a\0", 2));
+  const auto stream =
+      door.begin("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", question, {}, false);
+  door.talk();
+  EXPECT_EQ(door.outcome(stream).status, "open");
+  EXPECT_EQ(door.session->unfinished_since(), std::nullopt);
+  door.now += 1s;
+  door.client.more(stream, question.substr(0, 3), false);
+  door.talk();
+  EXPECT_EQ(door.session->unfinished_since(), began + 2s);
+  door.client.more(stream, question.substr(3), false);
+  door.talk();
+  EXPECT_EQ(door.session->unfinished_since(), std::nullopt);
+  const auto watch = door.begin("/grpc.health.v1.Health/Watch", framed(""));
+  door.talk();
+  EXPECT_EQ(door.outcome(watch).status, "open");
+  EXPECT_EQ(door.session->unfinished_since(), std::nullopt);
+}
+
 TEST(GrpcSession, AnotherProtocolIsTurnedAway) {
   TestDoor door(one_rule());
   EXPECT_FALSE(door.raw("GET / HTTP/1.1\r\nHost: t\r\n\r\n").empty());

@@ -3,6 +3,7 @@
 
 #include <google/protobuf/message_lite.h>
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
   GrpcSession(GrpcDoor& door, net::Host& host) : BatchingSession(door, host) {}
   ~GrpcSession() override;
 
+  std::optional<Time> unfinished_since() override;
   void drain(std::string& out) override;
   void expire(net::Expiry why, std::string& out) override;
 
@@ -52,6 +54,9 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
   void ended(wire::Http2Stream& stream) override;
   void closed(wire::Http2Stream& stream) override;
 
+  void expect(GrpcCall& call);
+  void settle(GrpcCall& call);
+  bool waited_for(std::int32_t id) const;
   bool read_messages(GrpcCall& call);
   bool unpack(GrpcCall& call, std::string_view& message);
   void refuse_in_http(GrpcCall& call, int status);
@@ -62,6 +67,12 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
   std::size_t buffered_ = 0;  // Bytes in all calls' `received`.
   std::uint64_t ended_ = 0;   // Calls, not yet reported to the door.
   std::vector<GrpcCall*> watchers_;
+  std::size_t unfinished_ = 0;  // Calls.
+  struct Begun {
+    std::int32_t id;
+    Time at;
+  };
+  std::deque<Begun> begun_;  // They, in order, and some that are finished by now.
 };
 
 }  // namespace sluice::door::grpc
