@@ -52,64 +52,6 @@ Result<std::vector<std::vector<policy::Entry>>> descriptors_of(const std::vector
   return all;
 }
 
-class JsonObject {
- public:
-  JsonObject& raw(const char* name, const std::string& value) {
-    text_ += (text_.empty() ? "" : ",") + json_string(name) + ":" + value;
-    return *this;
-  }
-  JsonObject& text(const char* name, std::string_view value) { return raw(name, json_string(value)); }
-  JsonObject& truth(const char* name, bool value) { return raw(name, value ? "true" : "false"); }
-  std::string done() const { return "{" + text_ + "}"; }
-
- private:
-  std::string text_;
-};
-
-template <class Range, class Make>
-std::string json_list(const Range& range, Make&& make) {
-  std::string list;
-  for (const auto& item : range) list += (list.empty() ? "" : ",") + make(item);
-  return "[" + list + "]";
-}
-
-std::string rule_json(const policy::Explained& e) {
-  const policy::Rule& rule = *e.rule;
-  JsonObject object;
-  object.text("full_name", rule.full_name).text("name", rule.name).text("file", rule.file);
-  object.raw("line", std::to_string(rule.line)).text("limit", rule.text());
-  object.raw("requests_per_unit", std::to_string(rule.requests_per_unit));
-  object.text("unit", policy::unit_name(rule.unit)).truth("shadow_mode", rule.mode == policy::Mode::shadow);
-  if (rule.limit && e.outcome == policy::Match::Outcome::ask) {
-    std::size_t i = 0;
-    object.raw("buckets", json_list(rule.limit->quotas, [&](const Quota& quota) {
-                 return JsonObject()
-                     .text("family", rule.limit->families[i++].name)
-                     .text("key", e.key)
-                     .text("quota", quota.text())
-                     .done();
-               }));
-  }
-  return object.done();
-}
-
-std::string as_json(const policy::Explained& e) {
-  std::size_t i = 0;
-  JsonObject object;
-  object.raw(
-      "entries", json_list(e.entries, [&](const auto& entry) {
-        JsonObject step;
-        step.text("key", entry.first).text("value", entry.second);
-        if (i < e.steps.size())
-          step.text("match", policy::how_name(e.steps[i].how)).text("descriptor", e.steps[i].descriptor);
-        ++i;
-        return step.done();
-      }));
-  object.text("verdict", policy::outcome_name(e.outcome)).text("reason", e.reason);
-  if (e.rule != nullptr) object.raw("rule", rule_json(e)).text("stat", e.stat);
-  return object.done();
-}
-
 int run(const Options& o) {
   const auto descriptors = descriptors_of(o.words);
   if (!descriptors) return fail(descriptors.error().message);
@@ -120,8 +62,9 @@ int run(const Options& o) {
   if (!problems.empty()) return fail("the policies are not valid:\n" + policy::problems_text(problems));
   const auto all = policy::explain(*reading.set, o.domain, *descriptors);
   if (o.json) {
-    const auto list = json_list(all, as_json);
-    std::printf("{\"domain\":%s,\"descriptors\":%s}\n", json_string(o.domain).c_str(), list.c_str());
+    const auto text = policy::explanation_json(
+        o.domain, all, [](std::string& out, std::string_view value) { out += json_string(value); });
+    std::printf("%s\n", text.c_str());
   } else {
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (all.size() > 1) std::printf("descriptor %zu\n", i + 1);

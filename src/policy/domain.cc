@@ -136,7 +136,7 @@ void Domain::add(std::uint32_t parent, const std::string& path, bool by_value,
       }
       node.rule = &rule;
     }
-    if (node.is_pattern) nodes_[parent].patterns.emplace_back(Pattern(nodes_[index].text), index);
+    if (node.is_pattern) nodes_[parent].patterns.add(Pattern(nodes_[index].text), index);
     add(index, full_name, named_by_value, std::move(d.descriptors));
   }
 }
@@ -176,8 +176,8 @@ std::uint32_t Domain::look_up(std::uint32_t parent, std::string_view text, std::
 
 Domain::Found Domain::less_exact(std::uint32_t at, std::string_view both, std::string_view key) const {
   if (hot_[at].has_patterns)
-    for (const auto& [pattern, index] : nodes_[at].patterns)
-      if (pattern.fits(both)) return {Step::How::pattern, index};
+    if (const auto node = nodes_[at].patterns.first(both); node != PatternList::kNone)
+      return {Step::How::pattern, node};
   if (const auto node = look_up(at, key, Scanned(key).hash)) return {Step::How::key_alone, node};
   return {};
 }
@@ -217,8 +217,7 @@ Domain::Reached Domain::reach(std::span<const Entry> descriptor, char* text) con
 
 std::vector<std::string> Domain::all_patterns(const Node& node, std::string_view text) const {
   std::vector<std::string> all;
-  for (const auto& [pattern, index] : node.patterns)
-    if (pattern.fits(text)) all.push_back(nodes_[index].text);
+  for (const std::uint32_t index : node.patterns.all(text)) all.push_back(nodes_[index].text);
   return all;
 }
 

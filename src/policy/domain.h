@@ -29,7 +29,7 @@ class Domain {
     bool shares_on_path = false;  // As well.
     const Rule* rule = nullptr;
     std::string text;
-    std::vector<std::pair<Pattern, std::uint32_t>> patterns;  // Of the level below, in the file's order.
+    PatternList patterns;  // Of the level below, in the file's order; their tags are nodes.
     ValueList allow, deny;
 
     /// What stands for the value of an entry of `key` that fitted this pattern.

@@ -33,4 +33,10 @@ std::string_view outcome_name(Match::Outcome outcome);  ///< "none", "quota", "a
 /// Several lines, the last one ended.
 std::string explanation_text(const Explained& explained);
 
+/// Appends a text as a JSON string, in quotes and escaped.
+using JsonString = void (*)(std::string& out, std::string_view text);
+/// {"domain":…,"descriptors":[…]}
+std::string explanation_json(std::string_view domain, std::span<const Explained> descriptors,
+                             JsonString json_string);
+
 }  // namespace sluice::policy

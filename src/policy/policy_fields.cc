@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sluice::policy {
 
@@ -41,6 +42,13 @@ constexpr std::array kFields = std::to_array<PolicyField>({
 });
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// -1 if it is none, in any base up to 16.
+int digit_of(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
 
 std::size_t digits(std::string_view text) {
   return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
@@ -120,12 +128,18 @@ std::optional<std::int64_t> as_integer(const YamlNode& node) {
   std::string_view text = node.scalar;
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
-  if (text.empty() || !is_digit(text.front()) || (text.size() > 1 && text.front() == '0')) return {};
+  int base = 10;
+  for (const auto& [prefix, of] : {std::pair{"0x", 16}, {"0o", 8}, {"0b", 2}})
+    if (text.starts_with(prefix)) base = of;
+  if (base != 10) text.remove_prefix(2);
+  if (text.empty() || text.front() == '_' || (base == 10 && text.size() > 1 && text.front() == '0'))
+    return {};
   std::int64_t value = 0;
   for (const char c : text) {
     if (c == '_') continue;
-    if (!is_digit(c) || __builtin_mul_overflow(value, 10, &value) ||
-        __builtin_add_overflow(value, c - '0', &value))
+    const int digit = digit_of(c);
+    if (digit < 0 || digit >= base || __builtin_mul_overflow(value, base, &value) ||
+        __builtin_add_overflow(value, digit, &value))
       return {};
   }
   return negative ? -value : value;

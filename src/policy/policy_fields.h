@@ -31,8 +31,8 @@ std::vector<std::string_view> field_names();
 /// YAML's idea of a plain scalar, as the reference's library has it.
 bool looks_like_fraction(const YamlNode& node);
 std::optional<bool> as_bool(const YamlNode& node);
-/// A whole number written without quotes: digits, maybe with "_" between them. Not "010", which is eight to
-/// some and ten to others.
+/// A whole number written without quotes: digits, maybe with "_" between them, or 0x, 0o and 0b before them.
+/// Not "010", which is eight to some and ten to others.
 std::optional<std::int64_t> as_integer(const YamlNode& node);
 
 }  // namespace sluice::policy

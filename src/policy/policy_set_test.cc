@@ -496,7 +496,8 @@ class RandomPolicies {
   std::vector<Descriptor> level(int depth) {
     std::vector<Descriptor> all;
     std::map<std::string, bool> seen;
-    for (int n = one_of(6); n >= 0; --n) {
+    // Now and then a level with more patterns than are tried one by one.
+    for (int n = one_of(8) == 0 ? 40 : one_of(6); n >= 0; --n) {
       Descriptor d;
       d.key = word();
       if (one_of(3) > 0) d.value = word();
@@ -512,6 +513,21 @@ class RandomPolicies {
  private:
   std::mt19937 random_;
 };
+
+TEST(PatternListTest, ThousandsAreFoundByTheirEnds) {
+  PatternList list;
+  for (std::uint32_t i = 0; i < 5'000; ++i) list.add(Pattern("path_/api/" + std::to_string(i) + "/*"), i);
+  list.add(Pattern("path_*.png"), 5'000);
+  list.add(Pattern("path_/api/7*"), 5'001);  // Behind path_/api/77/*, and so on.
+  EXPECT_EQ(list.first("path_/api/77/x"), 77u);
+  EXPECT_EQ(list.first("path_/api/77x"), 5'001u);
+  EXPECT_EQ(list.first("path_/api/99999/x"), PatternList::kNone);
+  EXPECT_EQ(list.first("path_/img/a.png"), 5'000u);
+  EXPECT_EQ(list.first("path_/api/3/a.png"), 3u);
+  EXPECT_EQ(list.first("path"), PatternList::kNone);
+  EXPECT_EQ(list.first(""), PatternList::kNone);
+  EXPECT_EQ(list.all("path_/api/77/a.png"), (std::vector<std::uint32_t>{77, 5'000, 5'001}));
+}
 
 TEST(PolicyMatch, AgreesWithAnObviousMatcher) {
   int met = 0;

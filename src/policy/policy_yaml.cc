@@ -38,9 +38,9 @@ class Reader : FileReader {
     for (std::size_t i = 0; i < root.keys.size(); ++i) {
       const auto& [field, place] = root.keys[i];
       if (field == "descriptors" && open != nullptr)
-        list(root.list[i], place, open->policy.domain, defaults, open->policy.descriptors, open->top);
+        list(root.list[i], open->policy.domain, defaults, open->policy.descriptors, open->top);
       else if (field == "descriptors")  // To tell of all that is wrong.
-        list(root.list[i], place, "", defaults, nowhere_, nobody_);
+        list(root.list[i], "", defaults, nowhere_, nobody_);
       else
         misplaced(field, place, Level::root);
     }
@@ -71,16 +71,23 @@ class Reader : FileReader {
     return nullptr;
   }
 
-  void list(const YamlNode& node, Place field, const std::string& path, const StoreDefaults& defaults,
+  void list(const YamlNode& node, const std::string& path, const StoreDefaults& defaults,
             std::vector<Descriptor>& into, Level1& seen) {
     if (node.kind == YamlNode::Kind::null) return;
     if (node.kind != YamlNode::Kind::list)
       return problem(node.place, std::string("descriptors is a list, found ") + node.kind_name() +
                                      "; write - key: and so on below it");
-    (void)field;
     for (const YamlNode& item : node.list)
       if (item.kind == YamlNode::Kind::map) one(item, path, defaults, into, seen);
   }
+
+  struct Written {  // The fields of a descriptor, before they are looked at together.
+    Descriptor descriptor;
+    DescriptorFlags flags;
+    const YamlNode* rate_limit = nullptr;
+    const YamlNode* descriptors = nullptr;
+    Place rate_limit_at, share_at, key_at;
+  };
 
   void one(const YamlNode& node, const std::string& path, const StoreDefaults& defaults,
            std::vector<Descriptor>& into, Level1& seen) {
@@ -89,58 +96,55 @@ class Reader : FileReader {
         problem(node.place, "more than " + std::to_string(kDescriptorsMax) + " descriptors");
       return;
     }
-    Descriptor d;
-    DescriptorFlags flags;
-    const YamlNode* below = nullptr;
-    const YamlNode* limit = nullptr;
-    Place below_at;
-    Place limit_at;
-    Place share_at = node.place;
-    Place key_at = node.place;
-    for (std::size_t i = 0; i < node.keys.size(); ++i) {
-      const auto& [field, place] = node.keys[i];
-      const YamlNode& value = node.list[i];
-      if (field == "key") {
-        key_at = value.place;
-        d.key = text(value, field);
-      } else if (field == "value") {
-        d.value = text(value, field);
-      } else if (field == "rate_limit") {
-        limit = &value;
-        limit_at = place;
-      } else if (field == "descriptors") {
-        below = &value;
-        below_at = place;
-      } else if (field == "share_threshold") {
-        share_at = place;
-        d.share_threshold = flag(value, field);
-      } else if (field == "value_to_metric") {
-        d.value_to_metric = flag(value, field);
-      } else if (field == "shadow_mode") {
-        flags.shadow = flag(value, field);
-      } else if (field == "quota_mode") {
-        flags.quota_mode = flag(value, field);
-      } else if (field == "detailed_metric") {
-        flags.detailed_metric = flag(value, field);
-      } else if (field == "allow" || field == "deny") {
-        values(value, field, field == "allow" ? d.allow : d.deny);
-      } else if (field == "metadata") {
-        warning(place, "metadata is not passed on by this version");
-      } else {
-        misplaced(field, place, Level::descriptor);
-      }
-    }
-    if (d.key.empty()) problem(key_at, "a descriptor has an empty key; write key: and a name");
+    Written w;
+    w.key_at = node.place;
+    for (std::size_t i = 0; i < node.keys.size(); ++i)
+      read_field(node.keys[i].first, node.keys[i].second, node.list[i], w);
+    Descriptor& d = w.descriptor;
+    if (d.key.empty()) problem(w.key_at, "a descriptor has an empty key; write key: and a name");
     if (d.share_threshold && !Pattern::is_one(d.text()))
-      problem(share_at, "share_threshold is for a value with a *, not for " + quoted(d.text()) +
-                            "; remove it or write a *");
+      problem(w.share_at, "share_threshold is for a value with a *, not for " + quoted(d.text()) +
+                              "; remove it or write a *");
     const std::string full = path + "." + d.text();
-    if (!d.key.empty()) unique(d.text(), full, key_at, seen);
-    if (limit != nullptr) d.rule = rate_limit(*limit, limit_at, flags, defaults);
-    if (!d.rule && (!d.allow.empty() || !d.deny.empty())) d.rule = lists_rule(flags, node.place);
+    if (!d.key.empty()) unique(d.text(), full, w.key_at, seen);
+    if (w.rate_limit != nullptr) d.rule = rate_limit(*w.rate_limit, w.rate_limit_at, w.flags, defaults);
+    if (!d.rule && (!d.allow.empty() || !d.deny.empty())) d.rule = lists_rule(w.flags, node.place);
     Level1 seen_below;
-    if (below != nullptr) list(*below, below_at, full, defaults, d.descriptors, seen_below);
+    if (w.descriptors != nullptr) list(*w.descriptors, full, defaults, d.descriptors, seen_below);
     into.push_back(std::move(d));
+  }
+
+  void read_field(const std::string& field, Place place, const YamlNode& value, Written& w) {
+    if (field == "key") {
+      w.key_at = value.kind == YamlNode::Kind::null ? place : value.place;
+      w.descriptor.key = text(value, field);
+    } else if (field == "value") {
+      w.descriptor.value = text(value, field);
+    } else if (field == "rate_limit") {
+      w.rate_limit = &value;
+      w.rate_limit_at = place;
+    } else if (field == "descriptors") {
+      w.descriptors = &value;
+    } else if (field == "share_threshold") {
+      w.share_at = place;
+      w.descriptor.share_threshold = flag(value, field);
+    } else if (field == "value_to_metric") {
+      w.descriptor.value_to_metric = flag(value, field);
+    } else if (field == "shadow_mode") {
+      w.flags.shadow = flag(value, field);
+    } else if (field == "quota_mode") {
+      w.flags.quota_mode = flag(value, field);
+    } else if (field == "detailed_metric") {
+      w.flags.detailed_metric = flag(value, field);
+    } else if (field == "allow") {
+      values(value, field, w.descriptor.allow);
+    } else if (field == "deny") {
+      values(value, field, w.descriptor.deny);
+    } else if (field == "metadata") {
+      warning(place, "metadata is not passed on by this version");
+    } else {
+      misplaced(field, place, Level::descriptor);
+    }
   }
 
   void unique(const std::string& name, const std::string& full, Place place, Level1& seen) {

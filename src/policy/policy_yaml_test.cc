@@ -97,6 +97,26 @@ TEST(PolicyYaml, UnitsArePeriods) {
   }
 }
 
+TEST(PolicyYaml, WholeNumbersAsYamlHasThem) {
+  const std::pair<const char*, std::uint32_t> numbers[] = {
+      {"7", 7},     {"+7", 7},    {"1_000", 1'000},           {"0x1F", 31},
+      {"0b101", 5}, {"0o17", 15}, {"4294967295", UINT32_MAX},
+  };
+  const auto rule = [](const std::string& number) {
+    return read_policies(
+        {{"f", "domain: d\ndescriptors:\n- {key: k, rate_limit: {unit: day, requests_per_unit: " + number +
+                   "}}"}});
+  };
+  for (const auto& [text, value] : numbers) {
+    const auto reading = rule(text);
+    ASSERT_TRUE(reading) << text;
+    EXPECT_EQ(reading.set->rules()[0]->requests_per_unit, value) << text;
+  }
+  for (const char* text :
+       {"07", "0x", "0b2", "x", "1 0", "_1", "0x100000000", "9999999999999999999", "1e3", "-0x1"})
+    EXPECT_FALSE(rule(text)) << text;
+}
+
 // What envoyproxy/ratelimit refuses, one line a reason; `L` is a good rate_limit, the file begins with the
 // domain unless it says otherwise.
 constexpr const char* kRefused[][2] = {
@@ -115,6 +135,7 @@ constexpr const char* kRefused[][2] = {
     {"domain: d\ndescriptors: [a]",
      "f:2:15: a list of maps is expected in descriptors, found a single value"},
     {"D- value: x", "f:3:3: a descriptor has an empty key; write key: and a name"},
+    {"D- key:\n  value: v", "f:3:3: a descriptor has an empty key; write key: and a name"},
     {"D- key: \"\"", "f:3:8: a descriptor has an empty key; write key: and a name"},
     {"D- {key: k, ratelimit: L}", "f:3:12: unknown field \"ratelimit\" (did you mean \"rate_limit\"?)"},
     {"D- {key: k, rate_limit: {unit: day, requestsperunit: 1}}",

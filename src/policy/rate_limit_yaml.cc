@@ -166,7 +166,7 @@ std::optional<Rule> FileReader::rate_limit(const YamlNode& node, Place field, co
       problem(find(node, "replaces")->place,
               "replaces should not contain " + quoted(name) +
                   ", the name of the same descriptor; remove it or rename one");
-  w.unlimited ? unlimited(w, rule, field) : put_together(w, rule, field);
+  w.unlimited ? unlimited(w, rule) : put_together(w, rule, field);
   return rule;
 }
 
@@ -249,7 +249,7 @@ void FileReader::quota_list(const YamlNode& node, std::vector<Quota>& quotas) {
   }
 }
 
-void FileReader::unlimited(const Written& w, Rule& rule, Place place) {
+void FileReader::unlimited(const Written& w, Rule& rule) {
   rule.kind = Rule::Kind::unlimited;
   if (w.has_unit && w.unit_is_good)
     problem(w.unit_at, "should not specify rate limit unit when unlimited; remove unit or unlimited");
@@ -257,7 +257,6 @@ void FileReader::unlimited(const Written& w, Rule& rule, Place place) {
     problem(w.has_burst ? w.burst_at : w.quotas_at,
             "unlimited has neither burst nor quotas; remove them or unlimited");
   if (w.has_requests) warning(w.requests_at, "requests_per_unit has no effect beside unlimited; remove it");
-  (void)place;
 }
 
 void FileReader::put_together(const Written& w, Rule& rule, Place place) {

@@ -65,7 +65,7 @@ class FileReader {
   void on_store_failure(const YamlNode& node, OnStoreFailure& into);
   void consistency(const YamlNode& node, Consistency& into);
   void put_together(const Written& w, Rule& rule, Place place);
-  void unlimited(const Written& w, Rule& rule, Place place);
+  void unlimited(const Written& w, Rule& rule);
 
   const std::string& file_;
   PolicyReading& out_;

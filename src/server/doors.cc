@@ -39,6 +39,7 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   door::HttpOptions options;
   options.version = SLUICE_VERSION;
   options.holds = parts.holds;
+  if (!parts.config.policies.empty()) options.policies = &parts.policies;
   options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
   options.metrics = parts.process.metrics;
   return std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);

@@ -1,6 +1,7 @@
 #include "server/reload.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "policy/limits_yaml.h"
 #include "policy/policy_set.h"
@@ -64,39 +65,70 @@ ReloadPolicies::ReloadPolicies(std::string path, policy::PolicyOptions options,
       policies_(policies),
       process_(process),
       files_(std::move(files)),
-      watch_(path_, [this] { take(false); }) {}
+      watch_(path_, [this] { begin(false); }) {}
 
-bool ReloadPolicies::take(bool even_if_same) {
-  std::vector<policy::Problem> problems;
-  auto files = policy::gather_policies(path_, problems);
-  if (!problems.empty()) return refuse(problems, even_if_same);
-  if (files == files_ && !even_if_same) {
-    refused_.clear();
-    return true;
-  }
-  // A folder that is empty all of a sudden was more likely lost than meant.
-  if (files.empty() && !files_.empty())
-    return refuse({{path_, {}, "holds no policies any more; to have none, leave a file with a domain alone"}},
-                  even_if_same);
-  auto reading = policy::read_policies(files, options_);
-  if (!reading) return refuse(reading.problems, even_if_same);
-  files_ = std::move(files);
-  refused_.clear();
-  const auto count = reading.set->rules().size();
-  policies_.replace(std::move(reading.set));
-  process_.reloads.fetch_add(1, std::memory_order_relaxed);
-  log_warnings(reading.warnings);
-  log(Level::info, "policies reloaded from " + path_ + ": " + std::to_string(count) + " rules");
-  return true;
+ReloadPolicies::~ReloadPolicies() {
+  if (reader_.joinable()) reader_.join();
 }
 
-bool ReloadPolicies::refuse(const std::vector<policy::Problem>& problems, bool even_if_same) {
+void ReloadPolicies::watch(net::Loop& loop) {
+  loop_ = &loop;
+  watch_.start(loop);
+}
+
+void ReloadPolicies::begin(bool even_if_same) {
+  if (reader_.joinable()) {
+    again_ = true;
+    again_even_if_same_ |= even_if_same;
+    return;
+  }
+  reader_ = std::thread([this, even_if_same] {
+    auto found = std::make_shared<Found>(look(even_if_same));  // Shared, since what is posted must copy.
+    loop_->post([this, found, even_if_same] { take(std::move(*found), even_if_same); });
+  });
+}
+
+ReloadPolicies::Found ReloadPolicies::look(bool even_if_same) const {
+  Found found;
+  auto& problems = found.reading.problems;
+  found.files = policy::gather_policies(path_, problems);
+  if (!problems.empty()) return found;
+  found.same = found.files == files_ && !even_if_same;
+  if (found.same) return found;
+  // A folder that is empty all of a sudden was more likely lost than meant.
+  if (found.files.empty() && !files_.empty())
+    problems.push_back(
+        {path_, {}, "holds no policies any more; to have none, leave a file with a domain alone"});
+  else
+    found.reading = policy::read_policies(found.files, options_);
+  return found;
+}
+
+void ReloadPolicies::take(Found found, bool even_if_same) {
+  reader_.join();
+  if (!found.reading) {
+    refuse(found.reading.problems, even_if_same);
+  } else if (found.same) {
+    refused_.clear();
+  } else {
+    files_ = std::move(found.files);
+    refused_.clear();
+    const auto count = found.reading.set->rules().size();
+    policies_.replace(std::move(found.reading.set));
+    process_.reloads.fetch_add(1, std::memory_order_relaxed);
+    log_warnings(found.reading.warnings);
+    log(Level::info, "policies reloaded from " + path_ + ": " + std::to_string(count) + " rules");
+  }
+  if (!std::exchange(again_, false)) return;
+  begin(std::exchange(again_even_if_same_, false));
+}
+
+void ReloadPolicies::refuse(const std::vector<policy::Problem>& problems, bool even_if_same) {
   auto text = policy::problems_text(problems);
-  if (text == refused_ && !even_if_same) return false;
+  if (text == refused_ && !even_if_same) return;
   refused_ = std::move(text);
   process_.rejected.fetch_add(1, std::memory_order_relaxed);
   log_refused("policies", problems, path_);
-  return false;
 }
 
 void log_warnings(const std::vector<policy::Problem>& warnings) {

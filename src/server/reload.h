@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "net/loop.h"
@@ -36,25 +37,40 @@ class Reload {
   Watch watch_;
 };
 
-/// The folder of policies: all of its files are one set.
+/// The folder of policies: all of its files are one set. Ten thousand rules take a tenth of a second to read,
+/// so that is done on a thread of its own; what it found takes effect on the loop. Must go before its loop
+/// does.
 class ReloadPolicies {
  public:
   ReloadPolicies(std::string path, policy::PolicyOptions options, std::vector<policy::PolicyFile> files,
                  policy::CurrentPolicies& policies, Process& process);
+  ~ReloadPolicies();
 
-  bool now() { return take(true); }
-  void watch(net::Loop& loop) { watch_.start(loop); }
+  /// Reads them now, as on SIGHUP. REQUIRES: watch() was called.
+  void now() { begin(true); }
+  void watch(net::Loop& loop);
 
  private:
-  bool take(bool even_if_same);
-  bool refuse(const std::vector<policy::Problem>& problems, bool even_if_same);
+  struct Found {
+    std::vector<policy::PolicyFile> files;
+    policy::PolicyReading reading;
+    bool same = false;  // As those in force; then nothing was read.
+  };
+  void begin(bool even_if_same);
+  Found look(bool even_if_same) const;
+  void take(Found found, bool even_if_same);
+  void refuse(const std::vector<policy::Problem>& problems, bool even_if_same);
 
   const std::string path_;
   const policy::PolicyOptions options_;
   policy::CurrentPolicies& policies_;
   Process& process_;
-  std::vector<policy::PolicyFile> files_;  // Of the set in force.
+  std::vector<policy::PolicyFile> files_;  // Of the set in force. Does not change while the reader runs.
   std::string refused_;                    // The problems told last.
+  std::thread reader_;
+  bool again_ = false;  // Asked to while the reader ran; and how.
+  bool again_even_if_same_ = false;
+  net::Loop* loop_ = nullptr;
   Watch watch_;
 };
 

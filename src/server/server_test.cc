@@ -247,6 +247,32 @@ TEST_F(ServerTest, PoliciesBehindALinkThatIsSwapped) {
   eventually([&] { return peer.ask("policies") == "d3.k: unlimited;"; });
 }
 
+// Read on a thread of its own: the last word counts, however many changes come while it reads, and a server
+// may go down meanwhile.
+TEST_F(ServerTest, ManyReloadsOfPoliciesEndWithTheLast) {
+  const auto write_rules = [&](int rules) {
+    std::ofstream out(folder_ + "/.next");
+    out << "domain: d\ndescriptors:\n";
+    for (int i = 0; i < rules; ++i) out << "- {key: k" << i << ", rate_limit: {unlimited: true}}\n";
+    out.close();
+    std::filesystem::rename(folder_ + "/.next", folder_ + "/p.yaml");
+  };
+  write_rules(1);
+  config_.policies = folder_ + "/p.yaml";
+  start();
+  auto peer = resp();
+  for (int i = 0; i < 50; ++i) {
+    write_rules(i % 2 == 0 ? 2'000 : 3);
+    server_->reload();
+    EXPECT_NE(peer.ask("policies"), "");
+  }
+  write_rules(2);
+  server_->reload();
+  eventually([&] { return peer.ask("policies") == "d.k0: unlimited;d.k1: unlimited;"; });
+  write_rules(20'000);
+  server_->reload();
+}
+
 TEST_F(ServerTest, PoliciesThatAreNotValidStopTheStart) {
   std::ofstream(folder_ + "/p.yaml") << "domain: d\ndescriptor: []\n";
   config_.policies = folder_ + "/p.yaml";

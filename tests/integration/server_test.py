@@ -492,6 +492,25 @@ class Http(Folder):
                     data += part
             self.assertEqual(server.end(), 0)
 
+    def test_policies_explained_and_reloaded(self):
+        os.mkdir(self.path("p"))
+        def policies(rules, quota):
+            return "domain: d\ndescriptors:\n" + "".join(
+                f"- {{key: k, value: v{i}, rate_limit: {{unit: day, requests_per_unit: {quota}}}}}\n" for i in range(rules))
+        self.write("p/d.yaml", policies(1, 1))
+        with Server("--policies", self.path("p"), "--threads", "1", "--resp", "none", resp=None, http="127.0.0.1:0") as server:
+            explain = "/v1/explain?domain=d&entry=k=v0"
+            self.assertIn(b'"limit":"1/day"', self.get(server, explain))
+            self.write("p/next", policies(10_000, 2))
+            os.rename(self.path("p/next"), self.path("p/d.yaml"))
+            eventually(lambda: b'"limit":"2/day"' in self.get(server, explain))
+            server.signal(signal.SIGHUP)
+            server.eventually_says("policies reloaded from " + self.path("p") + ": 10000 rules")
+            self.write("p/d.yaml", "domain: d\ndescriptors: [{key: k, ratelimit: {}}]\n")
+            server.eventually_says(f'policies refused, the old ones stay in force: {self.path("p/d.yaml")}:2:24: unknown field "ratelimit"')
+            self.assertIn(b'"limit":"2/day"', self.get(server, explain))
+            self.assertEqual(server.end(), 0)
+
     def test_slow_head_is_cut(self):
         with Server("--request-time", "500ms", "--resp", "none", resp=None, http="127.0.0.1:0") as server, server.connect("http") as s:
             s.sendall(b"GET /healthz HTTP/1.1\r\nHost:")

@@ -42,6 +42,7 @@ struct HttpOptions {
       net::kSessionOutputPause;       ///< Responses not yet written, beyond which nothing is read.
   std::string version = "0.1.0";      ///< Sluice's own, in openapi.json.
   std::shared_ptr<Holds> holds = {};  ///< Of all doors of the server. Null: the door's own.
+  const policy::CurrentPolicies* policies = nullptr;  ///< Null: /v1/explain answers 404.
   /// False: /readyz answers 503. Empty: always ready. Called on the session's thread, as is `metrics`.
   std::function<bool()> ready = {};
   std::function<std::string()> metrics = {};  ///< Prometheus text. Empty: /metrics answers 404.

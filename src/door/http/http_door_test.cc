@@ -9,6 +9,7 @@
 #include "door/http/openapi.h"
 #include "door/http/routes.h"
 #include "door/http/testing.h"
+#include "policy/policy_yaml.h"
 
 namespace sluice::door::http {
 namespace {
@@ -142,6 +143,33 @@ TEST(HttpPages, LimitsInForce) {
       R"({"quota":"1/100ms","policy":"a\"b#1","capacity":1,"tokens":1,"period":0.1}],"unit":"requests","mode":"shadow"}]})");
   t.current.replace(std::make_shared<const policy::LimitSet>());
   EXPECT_EQ(t.ask(get("/v1/limits")).body, R"({"limits":[]})");
+}
+
+TEST(HttpPages, Explain) {
+  TestDoor none;
+  EXPECT_EQ(none.ask(get("/v1/explain?domain=d&entry=k=v")).status, 404);
+  const policy::CurrentPolicies policies(policy::read_policies({{"f.yaml", R"(domain: d
+descriptors:
+  - {key: k, rate_limit: {unit: minute, requests_per_unit: 5, name: n}}
+  - {key: l, value: a b, rate_limit: {unlimited: true, replaces: [{name: n}]}}
+)"}})
+                                             .set);
+  TestDoor t({.policies = &policies});
+  EXPECT_EQ(
+      t.ask(get("/v1/explain?domain=d&entry=k=v%22%3D")).body,
+      R"({"domain":"d","descriptors":[{"entries":[{"key":"k","value":"v\"=","match":"key alone","descriptor":"k"}],)"
+      R"("verdict":"quota","reason":"","rule":{"full_name":"d.k","name":"n","file":"f.yaml","line":3,)"
+      R"("limit":"5/min","requests_per_unit":5,"unit":"minute","shadow_mode":false,)"
+      R"("buckets":[{"family":"d.k","key":"k=v\"=","quota":"5/min"}]},"stat":"d.k"}]})");
+  const auto two = t.ask(get("/v1/explain?entry=k=v&descriptor&entry=l=a+b&domain=d"));
+  EXPECT_EQ(two.status, 200);
+  EXPECT_NE(two.body.find(R"("verdict":"none","reason":"another rule of this request replaces \"n\"")"),
+            std::string::npos)
+      << two.body;
+  EXPECT_NE(two.body.find(R"("verdict":"allow")"), std::string::npos);
+  for (const char* query : {"", "?entry=k=v", "?domain=d&entry=k", "?domain=d&entry==v", "?domain=d&domain=d",
+                            "?domain=%zz", "?domain=d&limit=x"})
+    EXPECT_EQ(t.ask(get(std::string("/v1/explain") + query)).status, 400) << query;
 }
 
 }  // namespace

@@ -9,11 +9,11 @@ namespace sluice::door::http {
 namespace {
 
 constexpr Route kRoutes[] = {
-    {"POST", "/v1/take", take},        {"GET", "/v1/auth", auth},      {"POST", "/v1/peek", peek},
-    {"POST", "/v1/refund", refund},    {"POST", "/v1/reset", reset},   {"POST", "/v1/reserve", reserve},
-    {"POST", "/v1/hold", hold},        {"POST", "/v1/settle", settle}, {"GET", "/v1/limits", list_limits},
-    {"GET", "/healthz", health},       {"GET", "/readyz", readiness},  {"GET", "/metrics", metrics},
-    {"GET", "/openapi.json", openapi},
+    {"POST", "/v1/take", take},      {"GET", "/v1/auth", auth},         {"POST", "/v1/peek", peek},
+    {"POST", "/v1/refund", refund},  {"POST", "/v1/reset", reset},      {"POST", "/v1/reserve", reserve},
+    {"POST", "/v1/hold", hold},      {"POST", "/v1/settle", settle},    {"GET", "/v1/limits", list_limits},
+    {"GET", "/v1/explain", explain}, {"GET", "/healthz", health},       {"GET", "/readyz", readiness},
+    {"GET", "/metrics", metrics},    {"GET", "/openapi.json", openapi},
 };
 
 constexpr std::string_view kMethods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",

@@ -49,6 +49,8 @@ void auth(Call& call);
 // hold_routes.cc,
 void hold(Call& call);
 void settle(Call& call);
+// explain_route.cc,
+void explain(Call& call);
 // page_routes.cc.
 void list_limits(Call& call);
 void health(Call& call);

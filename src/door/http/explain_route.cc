@@ -1,0 +1,65 @@
+// GET /v1/explain?domain=D&entry=K=V&entry=...: what `sluice explain` says, of the policies in force.
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "door/http/routes.h"
+#include "policy/explanation.h"
+#include "policy/policy_set.h"
+#include "wire/http_writer.h"
+#include "wire/json_writer.h"
+
+namespace sluice::door::http {
+
+namespace {
+
+struct Question {
+  std::optional<std::string> domain;
+  std::deque<std::string> texts;  // What the entries view; stays.
+  std::vector<std::vector<policy::Entry>> descriptors{1};
+  std::string_view problem;  // Static text; empty: none.
+
+  void put(std::string_view name, std::optional<std::string> value) {
+    if (!value) {
+      problem = "a % in the query is not followed by two hexadecimal digits";
+    } else if (name == "domain") {
+      if (domain) problem = "domain: is given twice";
+      domain = std::move(value);
+    } else if (name == "descriptor") {
+      descriptors.emplace_back();
+    } else if (name == "entry") {
+      const std::string_view text = texts.emplace_back(std::move(*value));
+      const auto equals = text.find('=');
+      if (equals == std::string_view::npos || equals == 0)
+        problem = "entry: is key=value, as in entry=user=bob";
+      else
+        descriptors.back().push_back({text.substr(0, equals), text.substr(equals + 1)});
+    } else {
+      problem = "the query has domain, entry and descriptor, and nothing else";
+    }
+  }
+};
+
+}  // namespace
+
+void explain(Call& call) {
+  const auto* policies = call.door.options().policies;
+  if (policies == nullptr) return refuse(call, 404, "this server has no policies");
+  Question question;
+  auto query = call.target.query;
+  for (std::string_view name, value; question.problem.empty() && wire::next_parameter(query, name, value);)
+    question.put(name, wire::decode_query(value));
+  if (question.problem.empty() && !question.domain)
+    question.problem = "domain: is missing; ask as in ?domain=shop&entry=user=bob";
+  if (!question.problem.empty()) return refuse(call, 400, question.problem);
+  const auto set = policies->get();
+  const auto told = policy::explain(*set, *question.domain, question.descriptors);
+  const auto body = policy::explanation_json(*question.domain, told, wire::json_string);
+  wire::write_response({.content_type = "application/json",
+                        .body = body,
+                        .close = call.close(),
+                        .head_only = call.head_only()},
+                       call.out);
+}
+
+}  // namespace sluice::door::http
