@@ -19,6 +19,7 @@ class GrpcCall final : public wire::Http2Stream {
   std::string received;      ///< Of the request's body, what is no whole message yet.
   std::string message_text;  ///< grpc-message, encoded: must stay until the call is closed.
   Time deadline = Time::max();
+  Time begun;                  ///< Of the message that is unfinished.
   std::uint32_t messages = 0;  ///< Received so far.
   bool unfinished = false;     ///< Begun, and its message is not whole.
   bool packs = false;          ///< grpc-encoding: gzip was said of the response.

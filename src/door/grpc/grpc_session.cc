@@ -80,6 +80,7 @@ void GrpcSession::expect(GrpcCall& call) {
   if (call.unfinished) return;
   call.unfinished = true;
   ++unfinished_;
+  call.begun = now_;
   begun_.push_back({call.id, now_});
 }
 
@@ -89,9 +90,9 @@ void GrpcSession::settle(GrpcCall& call) {
   --unfinished_;
 }
 
-bool GrpcSession::waited_for(std::int32_t id) const {
-  const auto* const stream = http2_->find(id);
-  return stream != nullptr && static_cast<const GrpcCall*>(stream)->unfinished;
+bool GrpcSession::waited_for(const Begun& begun) const {
+  const auto* const call = static_cast<const GrpcCall*>(http2_->find(begun.id));
+  return call != nullptr && call->unfinished && call->begun == begun.at;
 }
 
 std::optional<Time> GrpcSession::unfinished_since() {
@@ -99,9 +100,9 @@ std::optional<Time> GrpcSession::unfinished_since() {
     begun_.clear();
     return {};
   }
-  while (!waited_for(begun_.front().id)) begun_.pop_front();
+  while (!waited_for(begun_.front())) begun_.pop_front();
   if (begun_.size() > 2 * unfinished_ + 64)
-    std::erase_if(begun_, [&](const Begun& begun) { return !waited_for(begun.id); });
+    std::erase_if(begun_, [&](const Begun& begun) { return !waited_for(begun); });
   return begun_.front().at;
 }
 
@@ -135,8 +136,10 @@ void GrpcSession::data(wire::Http2Stream& stream, std::string_view bytes) {
   call.received.append(bytes);
   buffered_ += bytes.size();
   if (call.method->client_streams) {
+    const auto before = call.messages;
     if (!read_messages(call)) return;
-    call.received.empty() ? settle(call) : expect(call);
+    if (call.messages != before) settle(call);
+    if (!call.received.empty()) expect(call);
   } else {
     std::string_view in = call.received;
     wire::GrpcMessage message;

@@ -242,6 +242,20 @@ TEST(GrpcSession, TellsSinceWhenAnUnfinishedCallIsWaitedFor) {
   door.client.more(stream, question.substr(3), false);
   door.talk();
   EXPECT_EQ(door.session->unfinished_since(), std::nullopt);
+  // An earlier question of the stream counts no more, though another call is waited for all the while.
+  door.client.more(stream, question.substr(0, 3), false);
+  door.talk();
+  const auto other = door.begin(kShouldRateLimit, "", {}, false);
+  door.talk();
+  door.now += 1s;
+  door.client.more(stream, question.substr(3) + question.substr(0, 3), false);
+  door.talk();
+  door.client.cancel(other);
+  door.talk();
+  EXPECT_EQ(door.session->unfinished_since(), began + 3s);
+  door.client.more(stream, question.substr(3), false);
+  door.talk();
+  EXPECT_EQ(door.session->unfinished_since(), std::nullopt);
   const auto watch = door.begin("/grpc.health.v1.Health/Watch", framed(""));
   door.talk();
   EXPECT_EQ(door.outcome(watch).status, "open");

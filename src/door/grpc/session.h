@@ -45,6 +45,11 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
   void flush(std::string& out);
 
  private:
+  struct Begun {
+    std::int32_t id;
+    Time at;
+  };
+
   bool gather(std::string_view& rest, GrpcBatch& batch, std::string& out) override;
 
   wire::Http2Stream& begin() override;
@@ -56,7 +61,7 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
 
   void expect(GrpcCall& call);
   void settle(GrpcCall& call);
-  bool waited_for(std::int32_t id) const;
+  bool waited_for(const Begun& begun) const;
   bool read_messages(GrpcCall& call);
   bool unpack(GrpcCall& call, std::string_view& message);
   void refuse_in_http(GrpcCall& call, int status);
@@ -68,11 +73,7 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
   std::uint64_t ended_ = 0;   // Calls, not yet reported to the door.
   std::vector<GrpcCall*> watchers_;
   std::size_t unfinished_ = 0;  // Calls.
-  struct Begun {
-    std::int32_t id;
-    Time at;
-  };
-  std::deque<Begun> begun_;  // They, in order, and some that are finished by now.
+  std::deque<Begun> begun_;     // They, in order, and some that are finished by now.
 };
 
 }  // namespace sluice::door::grpc
