@@ -67,10 +67,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
        door::grpc::test_descriptor("shut", "", std::move(closed))},
       {.message_bytes_max = 2048,
        .buffered_bytes_max = 4096,
-       .descriptors_max = 8,
        .gzip_from = 64,
-       .x_ratelimit_fields = true,
-       .ratelimit_fields = true});
+       .rls = {.descriptors_max = 8, .x_ratelimit_fields = true, .ratelimit_fields = true}});
   std::string out;
   for (std::size_t at = 0; at < bytes.size(); at += piece)
     out += door.raw(std::string_view(bytes).substr(at, piece));
