@@ -31,6 +31,9 @@ if(SLUICE_SANITIZE)
     add_compile_options(-Wno-maybe-uninitialized -Wno-tsan)  # False positives under sanitizers in g++ 12.
   endif()
 endif()
+if(SLUICE_SANITIZE STREQUAL "thread")
+  add_compile_definitions(SLUICE_THREAD_SANITIZER)  # For code that must know, where the compiler's own word is taken back.
+endif()
 if(SLUICE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()

@@ -5,7 +5,7 @@
 
 #include "sluice/ticks.h"
 
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(SLUICE_THREAD_SANITIZER)
 #define SLUICE_CMPXCHG16B 1
 #include <emmintrin.h>
 #endif
