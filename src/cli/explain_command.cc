@@ -55,11 +55,8 @@ Result<std::vector<std::vector<policy::Entry>>> descriptors_of(const std::vector
 int run(const Options& o) {
   const auto descriptors = descriptors_of(o.words);
   if (!descriptors) return fail(descriptors.error().message);
-  std::vector<policy::Problem> problems;
-  const auto files = policy::gather_policies(o.policies, problems);
-  auto reading = policy::read_policies(files, {.merge_domains = o.merge_domains});
-  problems.insert(problems.end(), reading.problems.begin(), reading.problems.end());
-  if (!problems.empty()) return fail("the policies are not valid:\n" + policy::problems_text(problems));
+  const auto reading = policy::read_policies_at(o.policies, {.merge_domains = o.merge_domains});
+  if (!reading) return fail("the policies are not valid:\n" + policy::problems_text(reading.problems));
   const auto all = policy::explain(*reading.set, o.domain, *descriptors);
   if (o.json) {
     const auto text = policy::explanation_json(

@@ -4,11 +4,14 @@
 //     struct MyBatch : Batch<MyBatch> { void write(std::string& out); void clear(); replies ... };
 //     class MySession final : public BatchingSession<MyDoor, MyBatch> { bool gather(...) override; ... };
 //
-// A door lends batches, so idle connections hold none. It has store(), options().output_bytes_max and
-// batches(), which gives a BatchPool<MyBatch>.
+//     class MyDoor final : public BatchingDoor<MyBatch, MyOptions> { ... };
+//
+// A door lends batches, so idle connections hold none. Its options have output_bytes_max.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +19,7 @@
 #include <vector>
 
 #include "net/session.h"
+#include "observe/decisions.h"
 #include "store/store.h"
 
 namespace sluice::door {
@@ -86,6 +90,36 @@ struct Batch : store::Completion {
 
  protected:
   ~Batch() = default;  // The pool knows them as `Own`.
+};
+
+/// Makes sessions, all on one thread, and holds what they share there. Not thread-safe but for requests().
+template <class Own, class Options>
+class BatchingDoor : public net::SessionFactory {
+ public:
+  /// All that is passed by reference outlives the door; the door outlives its sessions and every decision
+  /// they wait for. `decisions` may be null.
+  BatchingDoor(store::Store& store, Options options, observe::Decisions* decisions)
+      : store_(store), options_(std::move(options)), decisions_(decisions) {}
+
+  /// Requests answered so far. Any thread may ask.
+  std::uint64_t requests() const override { return requests_.load(std::memory_order_relaxed); }
+
+  // For the sessions of this door.
+  store::Store& store() { return store_; }
+  const Options& options() const { return options_; }
+  observe::Decisions* decisions() { return decisions_; }
+  BatchPool<Own>& batches() { return batches_; }
+  void count_requests(std::uint64_t n) {
+    // relaxed, and no read-modify-write: one thread alone writes, and nothing hangs on it.
+    requests_.store(requests_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+
+ private:
+  store::Store& store_;
+  const Options options_;
+  observe::Decisions* const decisions_;
+  BatchPool<Own> batches_;
+  std::atomic<std::uint64_t> requests_{0};
 };
 
 /// One connection. A feed reads and answers until the bytes are used up, the output is long enough, or the

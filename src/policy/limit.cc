@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "core/verdict.h"
-
 namespace sluice::policy {
 
 Limit::Limit(std::string limit_name, std::vector<Quota> limit_quotas)
@@ -33,11 +31,6 @@ void append_asks(const Limit& limit, std::string_view key, std::int64_t amount, 
                     .op = op,
                     .with_next = i + 1 < n,
                     .max_wait = max_wait});
-}
-
-Verdict combine(std::span<const Decision> chain) {
-  const std::size_t decided = deciding(chain);
-  return {chain[decided], decided};
 }
 
 }  // namespace sluice::policy

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/verdict.h"
 #include "sluice/quota.h"
 #include "store/store.h"
 
@@ -52,6 +54,9 @@ struct Verdict {
   Decision decision;        ///< Of the quota that decided; its outcome is the chain's.
   std::size_t decided = 0;  ///< Index of that quota (deciding() in core/verdict.h).
 };
-Verdict combine(std::span<const Decision> chain);
+inline Verdict combine(std::span<const Decision> chain) {
+  const std::size_t decided = deciding(chain);
+  return {chain[decided], decided};
+}
 
 }  // namespace sluice::policy

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "core/hex.h"
+
 namespace sluice::policy {
 
 namespace {
@@ -42,13 +44,6 @@ constexpr std::array kFields = std::to_array<PolicyField>({
 });
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/// -1 if it is none, in any base up to 16.
-int digit_of(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 std::size_t digits(std::string_view text) {
   return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
@@ -137,7 +132,7 @@ std::optional<std::int64_t> as_integer(const YamlNode& node) {
   std::int64_t value = 0;
   for (const char c : text) {
     if (c == '_') continue;
-    const int digit = digit_of(c);
+    const int digit = hex(c);
     if (digit < 0 || digit >= base || __builtin_mul_overflow(value, base, &value) ||
         __builtin_add_overflow(value, digit, &value))
       return {};

@@ -60,4 +60,15 @@ std::vector<PolicyFile> gather_policies(const std::string& path, std::vector<Pro
   return files;
 }
 
+PolicyReading read_policies_at(const std::string& path, const PolicyOptions& options,
+                               std::vector<PolicyFile>* files) {
+  std::vector<Problem> problems;
+  auto gathered = gather_policies(path, problems);
+  PolicyReading reading = read_policies(gathered, options);
+  if (!problems.empty()) reading.set = std::make_shared<const PolicySet>();
+  reading.problems.insert(reading.problems.begin(), problems.begin(), problems.end());
+  if (files != nullptr) *files = std::move(gathered);
+  return reading;
+}
+
 }  // namespace sluice::policy

@@ -69,6 +69,10 @@ PolicyReading read_policies(const std::vector<PolicyFile>& files, const PolicyOp
 /// that is no folder, that one file. Nothing below a folder is looked at.
 std::vector<PolicyFile> gather_policies(const std::string& path, std::vector<Problem>& problems);
 
+/// Gathers and reads; problems of both. Also gives the files, if asked for.
+PolicyReading read_policies_at(const std::string& path, const PolicyOptions& options = {},
+                               std::vector<PolicyFile>* files = nullptr);
+
 /// Their paths, unread.
 std::vector<std::string> policy_paths(const std::string& path, std::vector<Problem>* problems = nullptr);
 

@@ -289,9 +289,7 @@ void FileReader::put_together(const Written& w, Rule& rule, Place place) {
   if (quotas.empty()) return;  // Each was told of.
   if (!own) {                  // For current_limit, as near as its words allow.
     const Quota& first = quotas.front();
-    for (const Unit unit :
-         {Unit::second, Unit::minute, Unit::hour, Unit::day, Unit::week, Unit::month, Unit::year})
-      if (unit_period(unit) == first.period()) rule.unit = unit;
+    rule.unit = unit_of(first.period());
     rule.requests_per_unit = static_cast<std::uint32_t>(std::min<std::int64_t>(first.tokens(), UINT32_MAX));
   }
   rule.limit.emplace("", std::move(quotas));

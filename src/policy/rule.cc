@@ -31,6 +31,12 @@ Unit unit_from(std::string_view name) {
 
 Duration unit_period(Unit unit) { return std::chrono::seconds(kUnitSeconds[static_cast<std::size_t>(unit)]); }
 
+Unit unit_of(Duration period) {
+  for (std::size_t i = 1; i < kUnitSeconds.size(); ++i)
+    if (const auto unit = static_cast<Unit>(i); unit_period(unit) == period) return unit;
+  return Unit::unknown;
+}
+
 std::int64_t Rule::tokens(std::uint64_t hits) const {
   std::int64_t all = 0;
   if (hits > INT64_MAX || __builtin_mul_overflow(static_cast<std::int64_t>(hits), cost, &all))

@@ -26,6 +26,8 @@ std::string_view unit_name(Unit unit);  ///< "second", …; "unknown".
 Unit unit_from(std::string_view name);
 /// A month is 30 days and a year 365, as envoyproxy/ratelimit counts them. REQUIRES: not unknown.
 Duration unit_period(Unit unit);
+/// The unit of this period; unknown if there is none.
+Unit unit_of(Duration period);
 
 /// When the shared store is late or gone.
 enum class OnStoreFailure : std::uint8_t { allow, deny, local };
@@ -52,7 +54,7 @@ struct Rule {
   std::string name;                     ///< Of rate_limit; may be empty. For current_limit and `replaces`.
   std::vector<std::string> replaces;    ///< Names whose rules fall away if they match in the same request.
   std::uint32_t requests_per_unit = 0;  ///< As written, for current_limit.
-  Unit unit = Unit::unknown;            ///< As written; unknown if the rule has `quotas` alone.
+  Unit unit = Unit::unknown;            ///< As written; of `quotas` alone the first one's period; or unknown.
   Mode mode = Mode::enforce;
   bool quota_mode = false;
   bool detailed_metric = false;

@@ -99,12 +99,10 @@ Status Server::Impl::read_limits() {
 
 Status Server::Impl::read_policies() {
   if (config.policies.empty()) return Done{};
-  std::vector<policy::Problem> problems;
-  auto files = policy::gather_policies(config.policies, problems);
+  std::vector<policy::PolicyFile> files;
   const policy::PolicyOptions options{.merge_domains = config.merge_domains};
-  auto reading = policy::read_policies(files, options);
-  problems.insert(problems.end(), reading.problems.begin(), reading.problems.end());
-  if (!problems.empty()) return Error{Code::invalid_argument, policy::problems_text(problems)};
+  auto reading = policy::read_policies_at(config.policies, options, &files);
+  if (!reading) return Error{Code::invalid_argument, policy::problems_text(reading.problems)};
   if (files.empty()) log(Level::warning, config.policies + " holds no policies: no file in it ends in .yaml");
   log_warnings(reading.warnings);
   policies.replace(std::move(reading.set));

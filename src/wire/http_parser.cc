@@ -4,7 +4,7 @@
 #include <array>
 #include <cstring>
 
-#include "wire/hex.h"
+#include "core/hex.h"
 
 namespace sluice::wire {
 

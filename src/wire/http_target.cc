@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "wire/hex.h"
+#include "core/hex.h"
 
 namespace sluice::wire {
 

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "wire/hex.h"
+#include "core/hex.h"
 #include "wire/json_utf8.h"
 
 namespace sluice::wire {

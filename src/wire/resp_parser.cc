@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "wire/hex.h"
+#include "core/hex.h"
 
 namespace sluice::wire {
 namespace {

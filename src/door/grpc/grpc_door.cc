@@ -9,10 +9,8 @@ namespace sluice::door {
 
 GrpcDoor::GrpcDoor(store::Store& store, const policy::CurrentPolicies& policies, GrpcOptions options,
                    observe::Decisions* decisions)
-    : store_(store),
+    : BatchingDoor(store, std::move(options), decisions),
       view_(policies),
-      options_(std::move(options)),
-      decisions_(decisions),
       workspace_(std::make_unique<grpc::Workspace>()) {
   // Else protobuf writes a line to standard error for each string that is not UTF-8, and peers send what they
   // like.

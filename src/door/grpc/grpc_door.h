@@ -47,11 +47,8 @@ struct Workspace;
 class GrpcCall;
 }  // namespace grpc
 
-/// Makes sessions, all on one thread, and holds what they share there. Not thread-safe but for requests().
-class GrpcDoor final : public net::SessionFactory {
+class GrpcDoor final : public BatchingDoor<grpc::GrpcBatch, GrpcOptions> {
  public:
-  /// All that is passed by reference outlives the door; the door outlives its sessions and every decision
-  /// they wait for. `decisions` may be null.
   GrpcDoor(store::Store& store, const policy::CurrentPolicies& policies, GrpcOptions options,
            observe::Decisions* decisions = nullptr);
   ~GrpcDoor() override;
@@ -59,30 +56,14 @@ class GrpcDoor final : public net::SessionFactory {
   std::unique_ptr<net::Session> session(net::Host& host, std::string_view peer) override;
   /// SETTINGS and GOAWAY: gRPC's clients try elsewhere, or later.
   std::string_view refusal() const override;
-  /// Calls answered so far. Any thread may ask.
-  std::uint64_t requests() const override { return requests_.load(std::memory_order_relaxed); }
-
   // For the sessions of this door.
-  store::Store& store() { return store_; }
   const std::shared_ptr<const policy::PolicySet>& policies() { return view_.get(); }  ///< Those in force now.
-  const GrpcOptions& options() const { return options_; }
-  observe::Decisions* decisions() { return decisions_; }
-  BatchPool<grpc::GrpcBatch>& batches() { return batches_; }
   grpc::Workspace& workspace() { return *workspace_; }
-  bool ready() const { return !options_.ready || options_.ready(); }
-  void count_requests(std::uint64_t n) {
-    // relaxed, and no read-modify-write: one thread alone writes, and nothing hangs on it.
-    requests_.store(requests_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
+  bool ready() const { return !options().ready || options().ready(); }
 
  private:
-  store::Store& store_;
   policy::PoliciesView view_;
-  const GrpcOptions options_;
-  observe::Decisions* const decisions_;
   std::unique_ptr<grpc::Workspace> workspace_;
-  BatchPool<grpc::GrpcBatch> batches_;
-  std::atomic<std::uint64_t> requests_{0};
 };
 
 }  // namespace sluice::door

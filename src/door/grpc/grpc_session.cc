@@ -7,7 +7,6 @@
 #include "door/grpc/method.h"
 #include "door/grpc/workspace.h"
 #include "envoy/service/ratelimit/v3/rls.pb.h"
-#include "grpc/health/v1/health.pb.h"
 #include "wire/grpc/grpc_message.h"
 
 namespace sluice::door::grpc {
@@ -290,13 +289,10 @@ void GrpcSession::watch(GrpcCall& call) {
 }
 
 void GrpcSession::tell_watchers(bool serving) {
-  ::grpc::health::v1::HealthCheckResponse response;
-  response.set_status(serving ? ::grpc::health::v1::HealthCheckResponse::SERVING
-                              : ::grpc::health::v1::HealthCheckResponse::NOT_SERVING);
   for (GrpcCall* const call : watchers_) {
     if (call->watched == serving) continue;
     call->watched = serving;
-    send(*call, response);
+    send_health(*this, *call, serving);
   }
 }
 

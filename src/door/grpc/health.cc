@@ -20,21 +20,21 @@ bool read(GrpcSession& session, GrpcCall& call, std::string_view bytes, health::
   return false;
 }
 
-health::HealthCheckResponse status(bool serving) {
+}  // namespace
+
+void send_health(GrpcSession& session, GrpcCall& call, bool serving) {
   health::HealthCheckResponse response;
   response.set_status(serving ? health::HealthCheckResponse::SERVING
                               : health::HealthCheckResponse::NOT_SERVING);
-  return response;
+  session.send(call, response);
 }
-
-}  // namespace
 
 void health_check(GrpcSession& session, GrpcCall& call, std::string_view bytes) {
   health::HealthCheckRequest request;
   if (!read(session, call, bytes, request)) return;
   if (!known(request.service()))
     return session.fail(call, wire::GrpcCode::not_found, "unknown service " + request.service());
-  session.send(call, status(session.door().ready()));
+  send_health(session, call, session.door().ready());
   session.finish(call);
 }
 
@@ -47,7 +47,7 @@ void health_watch(GrpcSession& session, GrpcCall& call, std::string_view bytes) 
     return session.send(call, response);
   }
   session.watch(call);
-  session.send(call, status(call.watched));
+  send_health(session, call, call.watched);
 }
 
 }  // namespace sluice::door::grpc

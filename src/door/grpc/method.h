@@ -24,6 +24,7 @@ void should_rate_limit(GrpcSession& session, GrpcCall& call, std::string_view by
 // health.cc,
 void health_check(GrpcSession& session, GrpcCall& call, std::string_view bytes);
 void health_watch(GrpcSession& session, GrpcCall& call, std::string_view bytes);
+void send_health(GrpcSession& session, GrpcCall& call, bool serving);
 // reflection.cc.
 void reflect_v1(GrpcSession& session, GrpcCall& call, std::string_view bytes);
 void reflect_v1alpha(GrpcSession& session, GrpcCall& call, std::string_view bytes);

@@ -1,9 +1,9 @@
 #include "door/http/answer.h"
 
+#include "door/ratelimit_fields.h"
 #include "door/rls/json.h"
 #include "wire/http_writer.h"
 #include "wire/json_writer.h"
-#include "wire/structured_fields.h"
 
 namespace sluice::door::http {
 
@@ -13,7 +13,7 @@ namespace {
 struct Told {
   Told(const Item& item, std::span<const Decision> all)
       : named(*item.named), chain(all.subspan(item.first, item.count)), op(item.op), hold(item.hold) {
-    verdict = chain.size() == 1 ? policy::Verdict{chain[0], 0} : policy::combine(chain);
+    verdict = policy::combine(chain);
     shadowed = !verdict.decision.allowed() && named.limit->mode == policy::Mode::shadow;
     allowed = verdict.decision.allowed() || shadowed;
   }
@@ -28,11 +28,6 @@ struct Told {
   bool allowed;
   bool shadowed;
 };
-
-std::int64_t seconds_up(Duration value) {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  return value.count() / kSecond + (value.count() % kSecond != 0 ? 1 : 0);
-}
 
 void append_members(const Told& told, std::string& body) {
   const Decision& d = told.verdict.decision;
@@ -81,17 +76,14 @@ void append_refusal(const Told& told, std::string& body) {
   body.append("}");
 }
 
-/// RateLimit-Policy, RateLimit and, of what may come again, Retry-After. Of a quota that refuses, `t` is the
-/// same instant as Retry-After, as the draft asks; of one that does not, when the bucket is full.
+/// RateLimit-Policy, RateLimit and, of what may come again, Retry-After.
 void append_fields(const Told& told, std::string& out) {
   out.append(told.named.policy_field).append("RateLimit: ");
   for (std::size_t i = 0; i < told.chain.size(); ++i) {
     const Decision& d = told.chain[i];
     if (i > 0) out.append(", ");
     out.append(told.named.quotas[i].member);
-    wire::field_integer(out, d.remaining);
-    out.append(";t=");
-    wire::field_integer(out, seconds_up(d.outcome == Outcome::refused ? d.retry_after : d.reset_after));
+    append_remaining(out, d);
   }
   out.append("\r\n");
   const Decision& d = told.verdict.decision;

@@ -6,7 +6,6 @@
 #include "door/http/routes.h"
 #include "policy/explanation.h"
 #include "policy/policy_set.h"
-#include "wire/http_writer.h"
 #include "wire/json_writer.h"
 
 namespace sluice::door::http {
@@ -43,8 +42,7 @@ struct Question {
 }  // namespace
 
 void explain(Call& call) {
-  const auto* policies = call.door.options().policies;
-  if (policies == nullptr) return refuse(call, 404, "this server has no policies");
+  if (call.door.options().policies == nullptr) return refuse(call, 404, "this server has no policies");
   Question question;
   auto query = call.target.query;
   for (std::string_view name, value; question.problem.empty() && wire::next_parameter(query, name, value);)
@@ -52,14 +50,8 @@ void explain(Call& call) {
   if (question.problem.empty() && !question.domain)
     question.problem = "domain: is missing; ask as in ?domain=shop&entry=user=bob";
   if (!question.problem.empty()) return refuse(call, 400, question.problem);
-  const auto set = policies->get();
-  const auto told = policy::explain(*set, *question.domain, question.descriptors);
-  const auto body = policy::explanation_json(*question.domain, told, wire::json_string);
-  wire::write_response({.content_type = "application/json",
-                        .body = body,
-                        .close = call.close(),
-                        .head_only = call.head_only()},
-                       call.out);
+  const auto told = policy::explain(*call.door.policies(), *question.domain, question.descriptors);
+  show(call, {.body = policy::explanation_json(*question.domain, told, wire::json_string)});
 }
 
 }  // namespace sluice::door::http

@@ -8,13 +8,11 @@ namespace sluice::door {
 
 HttpDoor::HttpDoor(store::Store& store, const policy::Current& limits, HttpOptions options,
                    observe::Decisions* decisions)
-    : store_(store),
+    : BatchingDoor(store, std::move(options), decisions),
       view_(limits),
       no_policies_(std::make_shared<const policy::PolicySet>()),
-      policies_(options.policies != nullptr ? *options.policies : no_policies_),
-      options_(std::move(options)),
-      holds_(options_.holds != nullptr ? options_.holds : std::make_shared<Holds>()),
-      decisions_(decisions) {
+      policies_(this->options().policies != nullptr ? *this->options().policies : no_policies_),
+      holds_(this->options().holds != nullptr ? this->options().holds : std::make_shared<Holds>()) {
   http::write_problem({.status = 503,
                        .detail = "as many connections are open as this server takes",
                        .fields = "Retry-After: 1\r\n",

@@ -56,11 +56,8 @@ struct HttpBatch;
 struct NamedLimits;
 }  // namespace http
 
-/// Makes sessions, all on one thread, and holds what they share there. Not thread-safe but for requests().
-class HttpDoor final : public net::SessionFactory {
+class HttpDoor final : public BatchingDoor<http::HttpBatch, HttpOptions> {
  public:
-  /// All that is passed by reference outlives the door; the door outlives its sessions and every decision
-  /// they wait for. `decisions` may be null.
   HttpDoor(store::Store& store, const policy::Current& limits, HttpOptions options,
            observe::Decisions* decisions = nullptr);
   ~HttpDoor() override;
@@ -69,34 +66,18 @@ class HttpDoor final : public net::SessionFactory {
   /// 503, and the connection closes.
   std::string_view refusal() const override { return refusal_; }
 
-  /// Requests answered so far. Any thread may ask.
-  std::uint64_t requests() const override { return requests_.load(std::memory_order_relaxed); }
-
   // For the sessions of this door.
-  store::Store& store() { return store_; }
   const std::shared_ptr<const http::NamedLimits>& limits();    ///< Those in force now.
   const std::shared_ptr<const policy::PolicySet>& policies();  ///< Those in force now.
-  const HttpOptions& options() const { return options_; }
   Holds& holds() { return *holds_; }
-  observe::Decisions* decisions() { return decisions_; }
-  BatchPool<http::HttpBatch>& batches() { return batches_; }
-  void count_requests(std::uint64_t n) {
-    // relaxed, and no read-modify-write: one thread alone writes, and nothing hangs on it.
-    requests_.store(requests_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
 
  private:
-  store::Store& store_;
   policy::View view_;
   std::shared_ptr<const http::NamedLimits> limits_;  // Made from what view_ gave last.
   const policy::CurrentPolicies no_policies_;
   policy::PoliciesView policies_;
-  const HttpOptions options_;
   const std::shared_ptr<Holds> holds_;
-  observe::Decisions* const decisions_;
   std::string refusal_;  // Constant after construction.
-  BatchPool<http::HttpBatch> batches_;
-  std::atomic<std::uint64_t> requests_{0};
 };
 
 }  // namespace sluice::door

@@ -1,13 +1,12 @@
 #include "door/http/named_limits.h"
 
+#include "door/ratelimit_fields.h"
 #include "wire/json_writer.h"
 #include "wire/structured_fields.h"
 
 namespace sluice::door::http {
 
 namespace {
-
-constexpr std::int64_t kSecond = 1'000'000'000;
 
 void append_integer(std::string& out, std::string_view before, std::int64_t value) {
   out.append(before);
@@ -22,8 +21,7 @@ void append_seconds(std::string& out, std::string_view before, Duration value) {
   wire::json_seconds(out, value);
 }
 
-/// One member of RateLimit-Policy. The window is the time in which an empty bucket fills, so that q per w is
-/// the quota's rate; left out where that is no whole number of seconds, since nothing else would be true.
+/// One member of RateLimit-Policy.
 void append_policy(std::string& out, const Quota& quota, std::string_view name, std::string_view unit) {
   wire::field_string(out, name);
   wire::field_parameter(out, "q", quota.capacity());
@@ -31,8 +29,7 @@ void append_policy(std::string& out, const Quota& quota, std::string_view name, 
     out.append(";qu=");
     wire::field_string(out, unit == "bytes" ? std::string_view("content-bytes") : unit);
   }
-  const auto window = quota.time_to_fill().count();
-  if (window > 0 && window % kSecond == 0) wire::field_parameter(out, "w", window / kSecond);
+  append_window(out, quota);
 }
 
 NamedQuota named_quota(const policy::Limit& limit, std::size_t index) {
@@ -41,7 +38,6 @@ NamedQuota named_quota(const policy::Limit& limit, std::size_t index) {
   named.text = quota.text();
   wire::json_string(named.policy, limit.families[index].name);
   wire::field_string(named.member, limit.families[index].name);
-  named.member.append(";r=");
   append_string(named.json, ",\"limit\":", limit.name);
   append_string(named.json, ",\"quota\":", named.text);
   append_integer(named.json, ",\"quota_index\":", static_cast<std::int64_t>(index));

@@ -14,7 +14,7 @@ namespace sluice::door::http {
 struct NamedQuota {
   std::string text;    ///< "100/s burst 200".
   std::string policy;  ///< Its name as a JSON string: "\"api#1\"".
-  std::string member;  ///< Of the field RateLimit, up to the number of tokens: "\"api#1\";r=".
+  std::string member;  ///< Of the field RateLimit, up to its parameters: "\"api#1\"".
   std::string json;    ///< ,"limit":..,"quota":..,"quota_index":..,"capacity":..,"remaining":
 };
 

@@ -2,22 +2,12 @@
 // by.
 #include "door/http/asking.h"
 #include "door/rls/json.h"
-#include "wire/http_writer.h"
 
 namespace sluice::door::http {
 
 namespace {
 
 constexpr std::string_view kPlain = "text/plain; charset=utf-8";
-
-void page(Call& call, int status, std::string_view body) {
-  wire::write_response({.status = status,
-                        .content_type = kPlain,
-                        .body = body,
-                        .close = call.close(),
-                        .head_only = call.head_only()},
-                       call.out);
-}
 
 }  // namespace
 
@@ -35,13 +25,13 @@ void should_rate_limit(Call& call) {
       {.form = Reply::Form::rls, .close = call.close(), .first = part.first, .count = part.count});
 }
 
-void policies(Call& call) { page(call, 200, call.door.policies()->text()); }
+void policies(Call& call) { show(call, {.content_type = kPlain, .body = call.door.policies()->text()}); }
 
 /// /readyz, in envoyproxy/ratelimit's way.
 void healthcheck(Call& call) {
   const auto& ready = call.door.options().ready;
   const bool serves = !ready || ready();
-  page(call, serves ? 200 : 500, serves ? "OK" : "");
+  show(call, {.status = serves ? 200 : 500, .content_type = kPlain, .body = serves ? "OK" : ""});
 }
 
 }  // namespace sluice::door::http

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "door/http/answer.h"
+#include "wire/http_writer.h"
 
 namespace sluice::door::http {
 
@@ -38,6 +39,15 @@ void refuse_method(Call& call) {
 }  // namespace
 
 std::span<const Route> routes() { return kRoutes; }
+
+void show(Call& call, const Page& page) {
+  wire::write_response({.status = page.status,
+                        .content_type = page.content_type,
+                        .body = page.body,
+                        .close = call.close(),
+                        .head_only = call.head_only()},
+                       call.out);
+}
 
 void refuse(Call& call, int status, std::string_view detail, std::string_view fields) {
   write_problem({.status = status,

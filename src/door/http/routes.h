@@ -35,6 +35,13 @@ std::span<const Route> routes();
 
 /// Finds the route and answers, be it by an error.
 void answer_request(Call& call);
+/// A page as this request's response.
+struct Page {
+  int status = 200;
+  std::string_view content_type = "application/json";
+  std::string_view body;
+};
+void show(Call& call, const Page& page);
 /// A problem as this request's response.
 void refuse(Call& call, int status, std::string_view detail, std::string_view fields = {});
 inline void refuse(Call& call, const ItemProblem& problem) { refuse(call, problem.status, problem.detail); }

@@ -9,16 +9,14 @@ namespace sluice::door {
 
 RespDoor::RespDoor(store::Store& store, const policy::Current& limits, RespOptions options,
                    observe::Decisions* decisions)
-    : store_(store),
+    : BatchingDoor(store, std::move(options), decisions),
       view_(limits),
-      latest_command_(std::make_unique<LatestCommand>()),
-      options_(std::move(options)),
-      decisions_(decisions) {}
+      latest_command_(std::make_unique<LatestCommand>()) {}
 
 RespDoor::~RespDoor() = default;
 
 std::unique_ptr<net::Session> RespDoor::session(net::Host& host, std::string_view peer) {
-  auto& ids = options_.client_ids == nullptr ? own_client_ids_ : *options_.client_ids;
+  auto& ids = options().client_ids == nullptr ? own_client_ids_ : *options().client_ids;
   // relaxed: the numbers differ, that is all.
   const auto id = ids.fetch_add(1, std::memory_order_relaxed) + 1;
   return std::make_unique<RespSession>(*this, host, peer, id);

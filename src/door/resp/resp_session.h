@@ -65,11 +65,8 @@ struct RespBatch;
 struct NamedLimits;
 class LatestCommand;
 
-/// Makes sessions, all on one thread, and holds what they share there. Not thread-safe but for requests().
-class RespDoor final : public net::SessionFactory {
+class RespDoor final : public BatchingDoor<RespBatch, RespOptions> {
  public:
-  /// All that is passed by reference outlives the door; the door outlives its sessions and every decision
-  /// they wait for. `decisions` may be null.
   RespDoor(store::Store& store, const policy::Current& limits, RespOptions options,
            observe::Decisions* decisions = nullptr);
   ~RespDoor() override;
@@ -77,33 +74,17 @@ class RespDoor final : public net::SessionFactory {
   std::unique_ptr<net::Session> session(net::Host& host, std::string_view peer) override;
 
   std::string_view refusal() const override { return "-ERR max number of clients reached\r\n"; }
-  /// Requests answered so far. Any thread may ask.
-  std::uint64_t requests() const override { return requests_.load(std::memory_order_relaxed); }
-
   // For the sessions and commands of this door.
-  store::Store& store() { return store_; }
   const std::shared_ptr<const NamedLimits>& limits();  ///< Those in force now.
   LatestCommand& latest_command() { return *latest_command_; }
-  const RespOptions& options() const { return options_; }
-  observe::Decisions* decisions() { return decisions_; }
   const store::Family& throttle_family() const { return throttle_family_; }
-  BatchPool<RespBatch>& batches() { return batches_; }
-  void count_requests(std::uint64_t n) {
-    // relaxed, and no read-modify-write: one thread alone writes, and nothing hangs on it.
-    requests_.store(requests_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
 
  private:
-  store::Store& store_;
   policy::View view_;
   std::shared_ptr<const NamedLimits> limits_;  // Made from what view_ gave last.
   std::unique_ptr<LatestCommand> latest_command_;
-  const RespOptions options_;
-  observe::Decisions* const decisions_;
   const store::Family throttle_family_{
       "#throttle"};  // No limit can be called so: '#' is not allowed in names.
-  BatchPool<RespBatch> batches_;
-  std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> own_client_ids_{0};
 };
 

@@ -8,6 +8,7 @@
 
 #include "door/resp/command.h"
 #include "door/resp/values.h"
+#include "door/seconds.h"
 
 namespace sluice::door {
 namespace {

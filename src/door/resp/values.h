@@ -27,12 +27,6 @@ struct DecimalSeconds {
 /// Seconds as Redis takes doubles ("60", "0.5", ".5", "1e-3"), but read as the decimal number that they are.
 DecimalSeconds decimal_seconds(std::string_view text);
 
-/// Whole seconds, rounded up. REQUIRES: value >= 0.
-constexpr std::int64_t seconds_up(Duration value) {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  return value.count() / kSecond + (value.count() % kSecond != 0 ? 1 : 0);
-}
-
 /// ASCII alone, whatever the locale is.
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 /// REQUIRES: `lower` is in lower case.

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "door/seconds.h"
+
 namespace sluice::door {
 namespace {
 

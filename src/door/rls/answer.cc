@@ -3,8 +3,8 @@
 #include <limits>
 #include <optional>
 
+#include "door/ratelimit_fields.h"
 #include "door/rls/requests.h"
-#include "wire/structured_fields.h"
 
 namespace sluice::door::rls {
 
@@ -16,11 +16,6 @@ constexpr std::uint32_t kUint32Max = std::numeric_limits<std::uint32_t>::max();
 
 std::uint32_t clamp(std::int64_t value) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(value, 0, kUint32Max));
-}
-
-std::int64_t seconds_up(Duration value) {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  return value.count() / kSecond + (value.count() % kSecond != 0 ? 1 : 0);
 }
 
 /// One descriptor, decided.
@@ -41,7 +36,7 @@ Told told(const Requests& batch, std::span<const Decision> decisions, std::size_
   Told t{.match = &batch.matches[i], .item = batch.items[i], .verdict = {}};
   if (t.item.asks > 0) {
     const auto chain = decisions.subspan(t.item.first, t.item.asks);
-    t.verdict = chain.size() == 1 ? policy::Verdict{chain[0], 0} : policy::combine(chain);
+    t.verdict = policy::combine(chain);
     t.over = !t.verdict->decision.allowed();
   } else {
     t.over = t.match->outcome == policy::Match::Outcome::refuse;
@@ -57,9 +52,7 @@ void tell_limit(const Told& t, Response::RateLimit& limit) {
   if (rule.unit != policy::Unit::unknown || !t.verdict) return;
   // The rule has quotas alone: the one that decided, in Envoy's words if these have a word for its period.
   limit.set_requests_per_unit(clamp(t.quota().tokens()));
-  for (int unit = 1; unit <= static_cast<int>(policy::Unit::week); ++unit)
-    if (policy::unit_period(static_cast<policy::Unit>(unit)) == t.quota().period())
-      limit.set_unit(static_cast<Unit>(unit));
+  limit.set_unit(static_cast<Unit>(policy::unit_of(t.quota().period())));
 }
 
 void tell(const Told& t, Status& status) {
@@ -141,13 +134,10 @@ class Answer {
     wire::field_string(name, rule_name());
     std::string policy = name;
     wire::field_parameter(policy, "q", quota.capacity());
-    const Duration window = quota.time_to_fill();
-    if (window.count() % 1'000'000'000 == 0) wire::field_parameter(policy, "w", seconds_up(window));
+    append_window(policy, quota);
     add("RateLimit-Policy", std::move(policy));
     std::string field = name;
-    wire::field_parameter(field, "r", d.remaining);
-    wire::field_parameter(field, "t",
-                          seconds_up(d.outcome == Outcome::refused ? d.retry_after : d.reset_after));
+    append_remaining(field, d);
     add("RateLimit", std::move(field));
     if (over && d.outcome == Outcome::refused) add("Retry-After", std::to_string(seconds_up(d.retry_after)));
   }
@@ -196,7 +186,7 @@ void count(const Requests& requests, std::span<const store::Ask> asks, std::span
     if (item.asks == 0) continue;
     const auto chain = decisions.subspan(item.first, item.asks);
     counts.count(requests.matches[i].rule->limit->name, asks[item.first],
-                 chain.size() == 1 ? chain[0].outcome : policy::combine(chain).decision.outcome);
+                 policy::combine(chain).decision.outcome);
   }
 }
 

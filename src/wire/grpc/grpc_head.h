@@ -2,13 +2,15 @@
 // doc/PROTOCOL-HTTP2.md).
 //
 //     GrpcHead head;
-//     head.field(":path", "/grpc.health.v1.Health/Check"); ...   // Each, in any order; unknown ones are
-//     passed over. if (auto problem = head.check()) answer(*problem);
+//     head.field(":path", "/grpc.health.v1.Health/Check");   // Each, in any order.
+//     if (auto problem = head.check()) answer(*problem);
 //
-//     content-type         application/grpc or application/grpc+proto, with parameters or without; others are
-//     no gRPC grpc-timeout         1 to 8 digits and a unit: H M S m u n grpc-encoding        identity or
-//     gzip: of the messages whose flag says that they are compressed grpc-accept-encoding whether gzip is
-//     among them decides whether answers may be compressed
+// Fields that are looked at; others are passed over:
+//
+//     content-type          application/grpc or application/grpc+proto, with parameters or without
+//     grpc-timeout          1 to 8 digits and a unit: H M S m u n
+//     grpc-encoding         identity or gzip: of the messages whose flag says compressed
+//     grpc-accept-encoding  whether answers may be compressed by gzip
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // hex.h: hexadecimal digits.
 #pragma once
 
-namespace sluice::wire {
+namespace sluice {
 
 /// The value of a digit, of either case; -1 if it is none.
 constexpr int hex(char c) {
@@ -10,4 +10,4 @@ constexpr int hex(char c) {
   return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
-}  // namespace sluice::wire
+}  // namespace sluice
