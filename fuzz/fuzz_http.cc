@@ -1,8 +1,10 @@
 // fuzz_http.cc: any bytes, given to the HTTP door whole and then in pieces, get the same responses and leave
-// it in the same state. The first byte chooses the pieces' length. Small limits, so that all are reached.
+// it in the same state. The first byte chooses the pieces' length. Small limits, so that all are reached, and
+// holds whose ids are the same on both sides, where a server's are nobody's to guess.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 
 #include "door/http/testing.h"
 
@@ -18,7 +20,8 @@ struct Side {
                          .body_bytes_max = 512,
                          .chunk_bytes_max = 128},
               .requests_max = 4,
-              .output_bytes_max = 4096},
+              .output_bytes_max = 4096,
+              .holds = std::make_shared<door::Holds>(3, HoldIds::Key{1, 2, 3, 4})},
              {door::test_limit("api", {"10/s", "100/h burst 20"}),
               door::test_limit("dark", {"1/h"}, policy::Mode::shadow)},
              nullptr, nullptr, 4096) {}
