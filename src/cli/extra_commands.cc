@@ -1,20 +1,14 @@
 #include "cli/extra_commands.h"
 
-#include "cli/explain_command.h"
-#include "policy/limits_yaml.h"
-
-#ifdef SLUICE_EVAL_COMMAND
 #include "cli/eval_command.h"
-#endif
-#ifdef SLUICE_SIMULATE_COMMAND
+#include "cli/explain_command.h"
 #include "cli/simulate_command.h"
-#endif
+#include "policy/limits_yaml.h"
 
 namespace sluice::cli {
 
 namespace {
 
-#ifdef SLUICE_SIMULATE_COMMAND
 void add_simulate_here(CLI::App& program, int& exit_code) {
   add_simulate(program, exit_code, [](const std::string& path) -> Result<policy::LimitSet> {
     auto reading = policy::read_limits_file(path);
@@ -22,18 +16,9 @@ void add_simulate_here(CLI::App& program, int& exit_code) {
     return std::move(reading.limits);
   });
 }
-#endif
 
 using Add = void (*)(CLI::App&, int&);
-constexpr Add kCommands[] = {
-    add_explain,
-#ifdef SLUICE_EVAL_COMMAND
-    add_eval,
-#endif
-#ifdef SLUICE_SIMULATE_COMMAND
-    add_simulate_here,
-#endif
-};
+constexpr Add kCommands[] = {add_explain, add_eval, add_simulate_here};
 
 }  // namespace
 
