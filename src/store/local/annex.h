@@ -12,19 +12,10 @@
 #include <vector>
 
 #include "sluice/ticks.h"
+#include "store/chain.h"
 #include "store/local/key_hash.h"
 
 namespace sluice::store {
-
-/// A time until full in ticks of `from` per ns as ticks of another rate, rounded up; at most what that can
-/// hold.
-constexpr Int128 convert_ticks(Int128 ticks, std::int64_t from, const Rate<Int128>& to) {
-  if (from == to.per_ns) return ticks;
-  const Int128 ns = ticks / from;
-  const Int128 rest = ticks % from;  // Below 2^61, as is to.per_ns.
-  if (ns >= to.debt_max / to.per_ns) return to.debt_max;
-  return ns * to.per_ns + (rest * to.per_ns + from - 1) / from;
-}
 
 class Annex {
  public:

@@ -8,20 +8,15 @@
 #include <tuple>
 #include <utility>
 
+#include "store/chain.h"
+
 namespace sluice::store {
 
 /// One ask of a chain while it is decided on: its bucket is owned in the table or held in the annex.
-struct Buckets::Link {
-  const Ask* ask;
-  KeyHash key;
-  Decision* decision;
-  Rate<Int128> rate{};
+struct Buckets::Link : ChainLink<Link> {
+  KeyHash key{};
   Table::Owned owned{};
   Annex::Entry* entry = nullptr;
-  Link* first = nullptr;  ///< The link that holds this bucket: itself, or an earlier one with the same key.
-  Int128 held = 0;        ///< First links only: ticks of the holder's rate until full, when it was held.
-  Int128 ahead = 0;       ///< The same in the middle of the chain.
-  bool changed = false;
 };
 
 namespace {
@@ -33,12 +28,6 @@ bool alone_and_narrow(const Ask& ask) { return !ask.with_next && ask.quota->is_n
 
 std::int64_t longest_wait(const Ask& ask) {
   return ask.op == Op::reserve ? duration_to_ticks(ask.quota->narrow(), ask.max_wait) : 0;
-}
-
-std::size_t chain_length(std::span<const Ask> asks) {
-  std::size_t n = 1;
-  while (n < asks.size() && asks[n - 1].with_next) ++n;
-  return n;
 }
 
 }  // namespace
@@ -116,7 +105,7 @@ void Buckets::chain(std::span<const Ask> asks, std::span<const KeyHash> keys, st
     alignas(Link) std::array<std::byte, kChainMax * sizeof(Link)> memory;
     const std::span links(reinterpret_cast<Link*>(memory.data()), asks.size());
     for (std::size_t i = 0; i < asks.size(); ++i)
-      std::construct_at(&links[i], Link{.ask = &asks[i], .key = keys[i], .decision = &decisions[i]});
+      std::construct_at(&links[i], Link{{.ask = &asks[i], .decision = &decisions[i]}, keys[i]});
     std::unique_lock lock(annex.mutex(), std::defer_lock);
     if (with_annex) lock.lock();
     const Attempt result = attempt(links, now_ns, with_annex);
@@ -148,7 +137,7 @@ Buckets::Attempt Buckets::attempt(std::span<Link> links, std::int64_t now_ns, bo
     for (std::size_t i = 0; i + 1 < held; ++i) release(*sorted[i], now_ns, false);
     return result;
   }
-  const bool commit = decide_held(links);
+  const bool commit = decide_chain<Link>(links);
   for (Link* link : sorted) release(*link, now_ns, commit);
   return Attempt::done;
 }
@@ -199,46 +188,6 @@ void Buckets::restore_wide(const KeyHash& key, std::int64_t per_ns, Int128 ahead
     entry->set(now_ns, rate, latest);
   });
   annex.withdraw();
-}
-
-/// All or nothing. True if the buckets are to be changed.
-bool Buckets::decide_held(std::span<Link> links) {
-  // Time until full of the link's bucket in the link's own ticks, and the other way round.
-  const auto get = [](const Link& link) {
-    const Link& holder = *link.first;
-    return convert_ticks(holder.ahead, static_cast<std::int64_t>(holder.rate.per_ns), link.rate);
-  };
-  const auto put = [](Link& link, Int128 ahead) {
-    Link& holder = *link.first;
-    holder.ahead = convert_ticks(ahead, static_cast<std::int64_t>(link.rate.per_ns), holder.rate);
-    holder.changed = true;
-  };
-  const auto run = [&](bool looking, std::int64_t most) {
-    bool all = true;
-    std::int64_t fewest = most;
-    for (Link& link : links) link.ahead = link.held, link.changed = false;
-    for (Link& link : links) {
-      const auto longest = duration_to_ticks(link.rate, link.ask->max_wait);
-      const auto s = step(link.rate, looking ? Op::peek : link.ask->op, std::min(most, link.ask->amount),
-                          get(link), longest);
-      *link.decision = sluice::decide(link.rate, s);
-      all &= s.outcome == Outcome::allowed;
-      if (link.ask->op == Op::take_up_to) fewest = std::min(fewest, s.granted);
-      if (s.changed) put(link, s.ahead);
-    }
-    return std::pair(all, fewest);
-  };
-  constexpr auto no_bound = std::numeric_limits<std::int64_t>::max();
-  auto [allowed, fewest] = run(false, no_bound);
-  if (allowed && fewest != no_bound && links.size() > 1) run(false, fewest);
-  if (allowed || links.size() == 1) return allowed;
-  // Nothing is charged: those that would have passed show what they hold.
-  std::array<Decision, kChainMax> refused;
-  for (std::size_t i = 0; i < links.size(); ++i) refused[i] = *links[i].decision;
-  run(true, no_bound);
-  for (std::size_t i = 0; i < links.size(); ++i)
-    if (!refused[i].allowed()) *links[i].decision = refused[i];
-  return false;
 }
 
 void Buckets::release(Link& link, std::int64_t now_ns, bool commit) {

@@ -9,8 +9,6 @@
 
 namespace sluice::store {
 
-inline constexpr std::size_t kChainMax = 32;  ///< Asks that can stand or fall together.
-
 class Buckets {
  public:
   Buckets(std::size_t max_keys, std::uint64_t seed)
@@ -39,7 +37,6 @@ class Buckets {
   Attempt attempt(std::span<Link> links, std::int64_t now_ns, bool with_annex);
   Attempt hold(Link& link, std::int64_t now_ns, bool with_annex);
   void move_to_annex(Link& link, std::int64_t now_ns);
-  static bool decide_held(std::span<Link> links);
   void release(Link& link, std::int64_t now_ns, bool commit);
 
   std::uint64_t seed_;
