@@ -13,9 +13,17 @@ enum class Outcome : std::uint8_t {
   never,    ///< The cost is above the capacity: it can never pass, however long you wait.
 };
 
+/// Who decided.
+enum class Origin : std::uint8_t {
+  bucket,      ///< The bucket itself.
+  remembered,  ///< A refusal that a shared store gave lately, and that only time can change.
+  degraded,    ///< Not the bucket: its store is away, and the limit's rule for that decided.
+};
+
 /// A refusal is an answer, not an error. It takes nothing and changes nothing.
 struct Decision {
   Outcome outcome = Outcome::allowed;
+  Origin origin = Origin::bucket;
   std::int64_t granted = 0;    ///< Tokens charged: the cost, or fewer for take_up_to, 0 for a refusal.
   std::int64_t capacity = 0;   ///< The most tokens the bucket holds.
   std::int64_t remaining = 0;  ///< Whole tokens left after this request; rounded down, never negative.

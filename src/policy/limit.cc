@@ -7,8 +7,7 @@ namespace sluice::policy {
 Limit::Limit(std::string limit_name, std::vector<Quota> limit_quotas)
     : name(std::move(limit_name)), quotas(std::move(limit_quotas)) {
   families.reserve(quotas.size());
-  for (std::size_t i = 0; i < quotas.size(); ++i)
-    families.emplace_back(i == 0 ? name : name + "#" + std::to_string(i));
+  for (std::size_t i = 0; i < quotas.size(); ++i) families.emplace_back(name, i);
 }
 
 LimitSet::LimitSet(std::vector<Limit> limits) : limits_(std::move(limits)) {

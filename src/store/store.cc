@@ -5,7 +5,11 @@
 
 namespace sluice::store {
 
-Family::Family(std::string family_name)
-    : name(std::move(family_name)), salt(XXH3_64bits(name.data(), name.size())) {}
+Family::Family(std::string limit_name, std::size_t quota_index, OnFailure when_away)
+    : limit(std::move(limit_name)),
+      quota(quota_index),
+      name(quota == 0 ? limit : limit + "#" + std::to_string(quota)),
+      salt(XXH3_64bits(name.data(), name.size())),
+      on_failure(when_away) {}
 
 }  // namespace sluice::store

@@ -10,11 +10,21 @@
 
 namespace sluice::store {
 
+/// What holds while a shared store is away. Such decisions are marked Origin::degraded.
+enum class OnFailure : std::uint8_t {
+  local,  ///< A bucket in this process decides, with this instance's share of the quota.
+  allow,
+  deny,
+};
+
 /// The buckets of one quota of one limit, told apart by key. Two families with one name are the same buckets.
 struct Family {
-  explicit Family(std::string family_name);
-  std::string name;    ///< For instance "api" or "api#1": also the prefix of the keys in a shared store.
+  explicit Family(std::string limit_name, std::size_t quota_index = 0, OnFailure when_away = OnFailure::local);
+  std::string limit;
+  std::size_t quota;   ///< Its index in the limit.
+  std::string name;    ///< For instance "api" or "api#1".
   std::uint64_t salt;  ///< A hash of the name, mixed into the hash of every key.
+  OnFailure on_failure;
 };
 
 /// One bucket's part of a request. Views and pointers must stay valid until the batch is done.

@@ -1,0 +1,233 @@
+#include "store/shared/call.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "redis/command.h"
+#include "store/chain.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace sluice::store {
+
+namespace {
+
+constexpr std::size_t kStepBytes = 8 * sizeof(double);
+
+Int128 per_us(const Rate<Int128>& rate) { return rate.per_ns * 1000; }
+
+/// The most ticks until full that a bucket may be at after the ask.
+Int128 most_after(const Ask& ask, const Rate<Int128>& rate) {
+  if (ask.op == Op::reserve)
+    return rate.full + std::min(duration_to_ticks(rate, ask.max_wait), rate.debt_max - rate.full);
+  return ask.op == Op::charge ? rate.debt_max : rate.full;
+}
+
+bool can_never_pass(const Ask& ask) {
+  return (ask.op == Op::take || ask.op == Op::reserve) && ask.amount > ask.quota->capacity();
+}
+
+void wait_for_clock(Decision& d, std::int64_t behind_us) {
+  if (behind_us == 0) return;
+  const auto later = [&](Duration& t) {
+    const Duration more = std::chrono::microseconds(behind_us);
+    if (t > Duration{0}) t = t > Duration::max() - more ? Duration::max() : t + more;
+  };
+  later(d.retry_after);
+  later(d.reset_after);
+  later(d.due_after);
+}
+
+struct Link : ChainLink<Link> {};
+
+}  // namespace
+
+void Call::clear() {
+  buckets_.clear();
+  steps_.clear();
+  chains_.clear();
+  bucket_of_ask_.clear();
+  keys_.clear();
+}
+
+std::size_t Call::bucket_of(const Ask& ask) {
+  const std::uint64_t hash = XXH3_64bits_withSeed(ask.key.data(), ask.key.size(), ask.family->salt);
+  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+    const Bucket& b = buckets_[i];
+    if (b.hash == hash && b.key == ask.key && b.family->name == ask.family->name) return i;
+  }
+  Bucket b{.key = ask.key, .family = ask.family, .rate = shared_rate(*ask.quota), .hash = hash};
+  b.text_at = keys_.size();
+  append_bucket_key(ask.family->limit, ask.key, ask.family->quota, keys_);
+  b.text_size = keys_.size() - b.text_at;
+  buckets_.push_back(b);
+  return buckets_.size() - 1;
+}
+
+bool Call::add(const Chain& chain) {
+  const std::size_t n = chain.asks.size();
+  if (chains_.size() >= kChainsMax || steps_.size() + n > kStepsMax) return false;
+  const std::size_t buckets = buckets_.size(), text = keys_.size(), asks = bucket_of_ask_.size();
+  bool passable = true;
+  for (const Ask& ask : chain.asks) {
+    const std::size_t k = bucket_of(ask);
+    bucket_of_ask_.push_back(static_cast<std::uint8_t>(k));
+    passable &= !can_never_pass(ask);
+    // A bucket is counted in one quota's ticks a call: another's come with the next.
+    if (buckets_.size() > kBucketsMax || buckets_[k].rate.per_ns != ask.quota->wide().per_ns) {
+      buckets_.resize(buckets, Bucket{});
+      keys_.resize(text);
+      bucket_of_ask_.resize(asks);
+      return false;
+    }
+  }
+  chains_.push_back(chain);
+  for (std::size_t i = 0; i < n && passable; ++i) add_step(chain.asks[i], bucket_of_ask_[asks + i], n > 1);
+  if (n == 1) return true;
+  if (passable && chain.asks.front().op != Op::peek)
+    steps_.back().what &= static_cast<std::uint8_t>(~with_next);
+  for (std::size_t i = 0; i < n; ++i)
+    buckets_[bucket_of_ask_[asks + i]].last_step = kNone;  // What follows comes after it.
+  return true;
+}
+
+void Call::add_step(const Ask& ask, std::size_t bucket, bool chained) {
+  if (ask.op == Op::peek || (ask.amount == 0 && ask.op != Op::reset && !chained)) return;
+  Step step{.bucket = bucket,
+            .what = take,
+            .cost = ask.amount,
+            .rate = shared_rate(*ask.quota),
+            .most = 0,
+            .times = 1};
+  step.most = most_after(ask, step.rate);
+  switch (ask.op) {
+    case Op::charge:
+      step.what = charge;
+      break;
+    case Op::refund:
+      step.what = refund;
+      break;
+    case Op::reset:
+      step.what = refund, step.cost = std::numeric_limits<std::int64_t>::max();
+      break;
+    case Op::take_up_to:
+      step.times = ask.amount, step.cost = 1;
+      break;
+    default:
+      break;
+  }
+  if (chained) {
+    step.what |= with_next;
+  } else if (step.what == take && buckets_[bucket].last_step != kNone) {
+    Step& last = steps_[buckets_[bucket].last_step];
+    constexpr std::int64_t kTimesMax = std::int64_t{1} << 51;
+    if (last.what == take && last.cost == step.cost && last.most == step.most &&
+        last.rate.per_token == step.rate.per_token && last.times < kTimesMax && step.times < kTimesMax) {
+      last.times += step.times;
+      return;
+    }
+  }
+  buckets_[bucket].last_step = steps_.size();
+  steps_.push_back(step);
+}
+
+void Call::write(std::string_view verb, std::string_view script, std::string& out) const {
+  redis::begin_command(3 + buckets_.size() + steps_.size(), out);
+  redis::append_argument(verb, out);
+  redis::append_argument(script, out);
+  redis::append_argument(static_cast<std::int64_t>(buckets_.size()), out);
+  for (const Bucket& b : buckets_)
+    redis::append_argument(std::string_view(keys_).substr(b.text_at, b.text_size), out);
+  for (const Step& s : steps_) {
+    const Int128 cost_ticks =
+        std::min<Int128>(static_cast<Int128>(s.cost) * s.rate.per_token, per_us(s.rate) * kMicrosMax);
+    const Micros cost = to_micros(cost_ticks, per_us(s.rate));
+    const Micros most = to_micros(s.most, per_us(s.rate));
+    const double numbers[8] = {static_cast<double>(s.bucket + 1),
+                               static_cast<double>(s.what),
+                               static_cast<double>(per_us(s.rate)),
+                               cost.us,
+                               cost.ticks,
+                               most.us,
+                               most.ticks,
+                               static_cast<double>(std::min(s.times, std::int64_t{1} << 53))};
+    static_assert(sizeof numbers == kStepBytes);
+    redis::append_argument({reinterpret_cast<const char*>(numbers), sizeof numbers}, out);
+  }
+}
+
+bool Call::answer(redis::Reply reply, std::vector<Chain>& failed) {
+  using Kind = redis::Element::Kind;
+  if (reply.size() != buckets_.size() + 2 || reply[0].kind != Kind::array || reply[1].kind != Kind::integer)
+    return false;
+  const std::int64_t now_us = reply[1].integer;
+  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+    const auto& element = reply[i + 2];
+    if (element.kind != Kind::null && element.kind != Kind::text) return false;
+    const auto value =
+        read_value(element.kind == Kind::text ? element.text : std::string_view{}, now_us, buckets_[i].rate);
+    buckets_[i].ours = value.has_value() && !(element.kind == Kind::text && element.text.empty());
+    if (value) buckets_[i].ahead = value->ahead, buckets_[i].behind_us = value->behind_us;
+  }
+  std::size_t at = 0;
+  for (Chain& chain : chains_) {
+    const auto places = std::span(bucket_of_ask_).subspan(at, chain.asks.size());
+    at += chain.asks.size();
+    if (std::any_of(places.begin(), places.end(), [&](std::uint8_t k) { return !buckets_[k].ours; }))
+      failed.push_back(std::exchange(chain, {}));
+    else if (places.size() == 1)
+      answer_one(chain, places[0]);
+    else
+      answer_chain(chain, places);
+  }
+  return true;
+}
+
+void Call::answer_one(const Chain& chain, std::size_t bucket) {
+  Bucket& b = buckets_[bucket];
+  const Ask& ask = chain.asks.front();
+  Decision& decision = chain.decisions.front();
+  const auto longest = [&]<class Tick>(const Rate<Tick>& rate) {
+    return ask.op == Op::reserve ? duration_to_ticks(rate, ask.max_wait) : Tick{0};
+  };
+  if (ask.quota->is_narrow() && b.ahead <= kNarrowDebtMax) {  // 128 bits divide slowly.
+    const auto& rate = ask.quota->narrow();
+    const auto s = step(rate, ask.op, ask.amount, static_cast<std::int64_t>(b.ahead), longest(rate));
+    decision = decide(rate, s);
+    b.ahead = s.ahead;
+  } else {
+    const auto rate = shared_rate(*ask.quota);
+    const auto s = step(rate, ask.op, ask.amount, b.ahead, longest(rate));
+    decision = decide(rate, s);
+    b.ahead = s.ahead;
+  }
+  b.refused = decision.outcome == Outcome::refused || (b.refused && ask.op == Op::peek);
+  wait_for_clock(decision, b.behind_us);
+}
+
+void Call::answer_chain(const Chain& chain, std::span<const std::uint8_t> places) {
+  std::array<Link, kChainMax> memory;
+  const auto links = std::span(memory).first(places.size());
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    links[i] = Link{
+        {.ask = &chain.asks[i], .decision = &chain.decisions[i], .rate = shared_rate(*chain.asks[i].quota)}};
+    const auto first = std::find(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(i), places[i]);
+    links[i].first = &links[static_cast<std::size_t>(first - places.begin())];
+    links[i].held = buckets_[places[i]].ahead;
+  }
+  if (decide_chain(links)) {
+    for (std::size_t i = 0; i < links.size(); ++i) {
+      if (links[i].first != &links[i] || !links[i].changed) continue;
+      buckets_[places[i]].ahead = links[i].ahead;
+      buckets_[places[i]].refused = false;
+    }
+  }
+  for (std::size_t i = 0; i < links.size(); ++i)
+    wait_for_clock(chain.decisions[i], buckets_[places[i]].behind_us);
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,46 @@
+// fallback.h: what holds for a limit while its store is away. Each decision says so (Origin::degraded).
+//
+//     allow  granted without a count                        deny  refused; come again in a second
+//     local  a bucket in this process with this instance's share of the quota: of n instances each has 1/n of
+//            the capacity (at least one token) and of the rate. Together they admit at most what the quota
+//            allows, if n is right; each alone never more than its share.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+
+#include "store/shared/call.h"
+
+namespace sluice::store {
+
+/// This instance's part of a quota. REQUIRES: instances >= 1.
+Quota share_of(const Quota& quota, std::int64_t instances);
+
+class Fallback {
+ public:
+  /// `local` decides at once, and outlives this.
+  Fallback(Store& local, std::int64_t instances) : local_(local), instances_(instances) {}
+
+  /// Decides the chain without its store: the strictest rule of its limits holds for all of it.
+  void decide(const Chain& chain, Time now);
+
+ private:
+  void decide_here(const Chain& chain, Time now);
+  const Quota& share(const Quota& quota);
+
+  struct Spec {
+    std::int64_t capacity, tokens, period;
+    friend bool operator==(const Spec&, const Spec&) = default;
+  };
+  struct SpecHash {
+    std::size_t operator()(const Spec& s) const noexcept {
+      return static_cast<std::size_t>((s.capacity * 31 + s.tokens) * 31 + s.period);
+    }
+  };
+
+  Store& local_;
+  const std::int64_t instances_;
+  std::unordered_map<Spec, Quota, SpecHash> shares_;  // Clients of CL.THROTTLE can name many: bounded.
+};
+
+}  // namespace sluice::store

@@ -1,0 +1,111 @@
+#include "store/shared/shared_store.h"
+
+#include <utility>
+
+#include "store/chain.h"
+
+namespace sluice::store {
+
+SharedStore::SharedStore(redis::Node& node, Fallback& fallback, SharedOptions options)
+    : options_(std::move(options)),
+      fallback_(fallback),
+      lane_(node, options_.lane, *this),
+      refusals_(options_.refusals_max, options_.refusals_kept) {}
+SharedStore::~SharedStore() = default;
+
+void SharedStore::decide(Batch& batch, Completion& done) {
+  Ticket& ticket = issue(done);
+  ticket.left = 1;  // This call itself: nothing is finished before all is asked.
+  for (std::size_t at = 0; at < batch.asks.size();) {
+    const std::size_t n = chain_length(batch.asks.subspan(at));
+    const Chain chain{batch.asks.subspan(at, n), batch.decisions.subspan(at, n), &ticket};
+    at += n;
+    if (decided_at_once(chain, batch.now)) continue;
+    ++ticket.left;
+    lane_.ask(chain, batch.now);
+  }
+  lane_.flush(batch.now);
+  ask_for_wake();
+  finish(ticket);
+}
+
+bool SharedStore::decided_at_once(const Chain& chain, Time now) {
+  if (chain.asks.size() > kChainMax) {
+    for (auto& d : chain.decisions) d = Decision{.outcome = Outcome::never, .retry_after = kNever};
+    return true;
+  }
+  for (const Ask& ask : chain.asks) {
+    if (fits_shared(*ask.quota)) continue;
+    for (std::size_t i = 0; i < chain.asks.size(); ++i)
+      chain.decisions[i] = Decision{
+          .outcome = Outcome::never, .capacity = chain.asks[i].quota->capacity(), .retry_after = kNever};
+    return true;
+  }
+  const Ask& ask = chain.asks.front();
+  if (ask.op == Op::charge || ask.op == Op::refund || ask.op == Op::reset) {
+    for (const Ask& a : chain.asks) refusals_.forget(*a.family, a.key, now, lane_.next_call());
+    return false;
+  }
+  if (chain.asks.size() > 1 || !refusals_.refuses(ask, now, chain.decisions.front())) return false;
+  ++remembered_;
+  return true;
+}
+
+void SharedStore::answered(const Call& call, Time sent, std::uint64_t number) {
+  for (const Call::Bucket& b : call.buckets())
+    if (b.ours && b.refused) refusals_.remember(*b.family, b.key, b.rate, b.ahead, sent, number);
+  for (const Chain& chain : call.chains())
+    if (chain.ticket != nullptr) finish(*chain.ticket);
+}
+
+void SharedStore::given_up(const Chain& chain) {
+  degraded_ += chain.asks.size();
+  fallback_.decide(chain, options_.now());
+  finish(*chain.ticket);
+}
+
+void SharedStore::trouble(std::string_view what) {
+  if (options_.trouble) options_.trouble(what);
+}
+
+void SharedStore::wake(Time now) {
+  wake_asked_ = Time::max();
+  lane_.wake(now);
+  lane_.flush(now);
+  ask_for_wake();
+}
+
+void SharedStore::ask_for_wake() {
+  const Time next = lane_.next_wake();
+  if (next >= wake_asked_) return;
+  wake_asked_ = next;
+  options_.wake_at(next);
+}
+
+Ticket& SharedStore::issue(Completion& done) {
+  if (spare_tickets_.empty()) {
+    tickets_.push_back(std::make_unique<Ticket>());
+    spare_tickets_.push_back(tickets_.back().get());
+  }
+  Ticket& ticket = *spare_tickets_.back();
+  spare_tickets_.pop_back();
+  ticket.done = &done;
+  return ticket;
+}
+
+void SharedStore::finish(Ticket& ticket) {
+  if (--ticket.left > 0) return;
+  Completion* done = std::exchange(ticket.done, nullptr);
+  spare_tickets_.push_back(&ticket);
+  done->decided();
+}
+
+SharedStats SharedStore::stats() const {
+  return {.lane = lane_.stats(),
+          .remembered = remembered_,
+          .degraded = degraded_,
+          .outstanding = lane_.outstanding(),
+          .breaker = lane_.breaker()};
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,77 @@
+// shared_store.h: buckets in Redis or Valkey, for one loop of a process. Many stores over one node admit
+// together exactly what one bucket would (lane.h, call.h); what the node does not decide in time is decided
+// without it (fallback.h). No I/O: the node is given, and time.
+//
+//     SharedStore store(node, fallback, {...});
+//     store.decide(batch, done);                 // done.decided() comes now or later, once
+//     store.wake(now);                           // at wakes(), asked for by `wake_at`
+//
+// Not thread-safe, unlike the local store: a loop has its own.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "store/shared/fallback.h"
+#include "store/shared/lane.h"
+#include "store/shared/refusals.h"
+#include "store/store.h"
+
+namespace sluice::store {
+
+struct SharedOptions {
+  Lane::Options lane = {};
+  Duration refusals_kept = std::chrono::milliseconds(100);  ///< See refusals.h.
+  std::size_t refusals_max = 16'384;
+  std::function<Time()> now;       ///< The clock. REQUIRED, as the next two.
+  std::function<double()> chance;  ///< From 0 to 1.
+  std::function<void(Time)>
+      wake_at;  ///< wake() is wanted then at the latest; said again when it gets earlier.
+  std::function<void(std::string_view)> trouble =
+      {};  ///< Once a failed call: for a log that keeps its own pace.
+};
+
+struct SharedStats {
+  LaneStats lane;
+  std::uint64_t remembered = 0;  ///< Asks refused from memory.
+  std::uint64_t degraded = 0;    ///< Asks decided without the store.
+  std::uint64_t outstanding = 0;
+  Breaker::State breaker = Breaker::State::closed;
+};
+
+class SharedStore final : public Store, private Lane::Owner {
+ public:
+  /// `node` and `fallback` outlive the store.
+  SharedStore(redis::Node& node, Fallback& fallback, SharedOptions options);
+  ~SharedStore() override;
+
+  void decide(Batch& batch, Completion& done) override;
+  void wake(Time now);
+  SharedStats stats() const;
+
+ private:
+  void answered(const Call& call, Time sent, std::uint64_t number) override;
+  void given_up(const Chain& chain) override;
+  void trouble(std::string_view what) override;
+  Time now() override { return options_.now(); }
+  double chance() override { return options_.chance(); }
+
+  bool decided_at_once(const Chain& chain, Time now);
+  void finish(Ticket& ticket);
+  Ticket& issue(Completion& done);
+  void ask_for_wake();
+
+  const SharedOptions options_;
+  Fallback& fallback_;
+  Lane lane_;
+  Refusals refusals_;
+  std::vector<std::unique_ptr<Ticket>> tickets_;  // All there are.
+  std::vector<Ticket*> spare_tickets_;
+  Time wake_asked_ = Time::max();
+  std::uint64_t remembered_ = 0;
+  std::uint64_t degraded_ = 0;
+};
+
+}  // namespace sluice::store
