@@ -90,7 +90,7 @@ local function rare()
     for _, s in ipairs(chain) do
       local times = step(unpack(s))
       if times == 0 then return back() end
-      if times < s[8] then again = true end
+      if fewest and times ~= fewest then again = true end
       if not fewest or times < fewest then fewest = times end
     end
     if not again then return end
