@@ -53,12 +53,17 @@ class Application(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Quiet(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Proxies cut the connections that they keep; that is no news."""
+
+
 class Proxied(Folder):
     """An application, and whatever a test puts in front of it."""
 
     def setUp(self):
         super().setUp()
-        application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
+        application = Quiet(("127.0.0.1", 0), Application)
         threading.Thread(target=application.serve_forever, daemon=True).start()
         self.addCleanup(application.server_close)
         self.addCleanup(application.shutdown)
