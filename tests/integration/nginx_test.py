@@ -7,6 +7,7 @@ import json
 import sys
 import unittest
 
+from harness import eventually
 from proxies import Proxied, free_port, program
 
 NGINX = program("nginx")
@@ -88,8 +89,9 @@ class WithLimits(Nginx):
         self.assertEqual(self.statuses(5), [200] * 5, "more than the limit lets through")
 
     def test_a_limit_that_is_not_there_is_an_error(self):
-        self.nginx("nginx.conf", self.sluice(limits="limits: {other: {quota: 1/s}}"))
+        said = self.nginx("nginx.conf", self.sluice(limits="limits: {other: {quota: 1/s}}"))
         self.assertEqual(self.statuses(1), [500])
+        eventually(lambda: "auth request unexpected status: 404" in said(), said)
 
 
 class WithPolicies(Nginx):
