@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs every sample of README.md and docs/*.md. Usage: docs_test.py SLUICE LIBSLUICE [FILE...]
+"""Runs every sample of README.md, docs/*.md and docs/guides/*.md. Usage: docs_test.py SLUICE LIBSLUICE [FILE...]
 
 Which blocks are samples:
 
@@ -172,7 +172,8 @@ class Samples(unittest.TestCase):
                     self.assertTrue(named in files)
 
 
-DOCUMENTS = sys.argv[1:] or ["README.md", *sorted("docs/" + name for name in os.listdir(os.path.join(ROOT, "docs")) if name.endswith(".md"))]
+DOCUMENTS = sys.argv[1:] or ["README.md", *sorted(f"{folder}/{name}" for folder in ("docs", "docs/guides")
+                                                  for name in os.listdir(os.path.join(ROOT, folder)) if name.endswith(".md"))]
 for document_path in DOCUMENTS:
     setattr(Samples, "test_" + re.sub(r"\W", "_", document_path), lambda self, path=document_path: self.one(path))
 

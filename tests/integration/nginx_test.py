@@ -1,114 +1,46 @@
 #!/usr/bin/env python3
-"""nginx with examples/nginx/nginx.conf in front of an application, asking `sluice`. Usage: nginx_test.py SLUICE
+"""nginx with the configurations of examples/nginx in front of an application, asking `sluice`. Usage: nginx_test.py SLUICE
 
-The file is used as it stands but for the three addresses, which become free ports, and longer waits for a slow machine.
+The files are used as they stand but for the three addresses, which become free ports, and longer waits for a slow machine.
 """
-import http.client
-import http.server
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import threading
 import unittest
 
-from harness import WAIT, Folder, Server, eventually
+from harness import eventually
+from proxies import Proxied, free_port, program
 
-EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/nginx/nginx.conf")
-NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+NGINX = program("nginx")
 LIMITS = "limits: {api: {quotas: [1/h burst 3, 100/day]}}"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def accepts(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
-
-
-class Application(http.server.BaseHTTPRequestHandler):
-    """Says what it was asked; its own 403 at /forbidden."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        body = b"application"
-        self.send_response(403 if self.path == "/forbidden" else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.do_GET()
-
-    def log_message(self, *_):
-        pass
+POLICY = """
+domain: edge
+descriptors:
+  - key: remote_address
+    rate_limit: {unit: hour, requests_per_unit: 4}
+  - key: api_key
+    rate_limit: {unit: hour, requests_per_unit: 2}
+"""
+OPEN = "error_page 502 504 = @sluice_away;"
 
 
 @unittest.skipUnless(NGINX, "nginx is not installed")
-class Nginx(Folder):
-    def setUp(self):
-        super().setUp()
-        self.application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
-        threading.Thread(target=self.application.serve_forever, daemon=True).start()
-        self.addCleanup(self.application.server_close)
-        self.addCleanup(self.application.shutdown)
-        self.sluice = self.enterContext(Server("--limits", self.write("limits.yaml", LIMITS), resp="none", http="127.0.0.1:0"))
-        self.port = self.start_nginx()
+class Nginx(Proxied):
+    def nginx(self, name, sluice, late="10s", **words):
+        self.port = free_port()
+        path = self.example("nginx/" + name, words={
+            "127.0.0.1:8088": f"127.0.0.1:{self.port}", "127.0.0.1:8080": sluice.addresses["http"],
+            "127.0.0.1:9000": self.application, "200ms": late, **words.get("words", {})})
+        return self.start([NGINX, "-p", self.folder, "-c", path, "-e", "stderr", "-g", "daemon off;"], self.port)
 
-    def start(self, arguments, **options):
-        log = tempfile.TemporaryFile("w+", dir=self.folder)
-        self.addCleanup(log.close)
 
-        def said():
-            log.seek(0)
-            return log.read()
-
-        process = subprocess.Popen(arguments, stderr=log, text=True, **options)
-
-        def end():
-            if process.poll() is None:
-                process.terminate()
-            process.wait(WAIT)
-
-        self.addCleanup(end)
-        return process, said
-
-    def start_nginx(self):
-        with open(EXAMPLE) as f:
-            text = f.read()
-        port = free_port()
-        for old, new in (("127.0.0.1:8088", f"127.0.0.1:{port}"), ("127.0.0.1:8080", self.sluice.addresses["http"]),
-                         ("127.0.0.1:9000", f"127.0.0.1:{self.application.server_port}"), ("200ms", "10s")):
-            self.assertIn(old, text)
-            text = text.replace(old, new)
-        path = self.write("nginx.conf", text)
-        process, said = self.start([NGINX, "-p", self.folder, "-c", path, "-e", "stderr", "-g", "daemon off;"])
-        eventually(lambda: accepts(port) or process.poll() is not None, said)
-        self.assertIsNone(process.poll(), said())
-        return port
-
-    def ask(self, method="GET", path="/", body=None, headers={}):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        text = response.read()
-        connection.close()
-        return response, text
+class WithLimits(Nginx):
+    def go(self, **options):
+        sluice = self.sluice(limits=LIMITS)
+        self.nginx("nginx.conf", sluice, **options)
+        return sluice
 
     def test_refusals_become_429_with_the_fields(self):
+        self.go()
         for left in (2, 1, 0):
             response, text = self.ask()
             self.assertEqual((response.status, text), (200, b"application"))
@@ -125,6 +57,7 @@ class Nginx(Folder):
 
     def test_what_clients_send_changes_nothing(self):
         """Bodies, the browser's fields, and fields that name another limit do not reach Sluice."""
+        self.go()
         response, _ = self.ask("POST", "/?limit=none&key=x&cost=99", b"x" * 100_000,
                                {"Origin": "http://elsewhere", "Sec-Fetch-Site": "cross-site", "X-Sluice-Limit": "none",
                                 "X-Sluice-Key": "other", "X-Sluice-Cost": "0"})
@@ -132,14 +65,71 @@ class Nginx(Folder):
         self.assertTrue(response.headers["RateLimit"].startswith('"api";r=2;'), response.headers["RateLimit"])
 
     def test_the_applications_own_403_stays(self):
+        self.go()
         response, text = self.ask(path="/forbidden")
         self.assertEqual((response.status, text), (403, b"application"))
 
+    def test_connections_to_sluice_are_kept(self):
+        sluice = self.go(words={"worker_processes auto": "worker_processes 1"})
+        before = self.accepted(sluice)
+        self.statuses(20)
+        self.assertLessEqual(self.accepted(sluice) - before, 2)
+
     def test_without_sluice_requests_pass(self):
-        self.sluice.signal(signal.SIGKILL)
-        self.sluice.process.wait(WAIT)
-        for _ in range(5):
-            self.assertEqual(self.ask()[0].status, 200)
+        self.kill(self.go())
+        self.assertEqual(self.statuses(5), [200] * 5)
+
+    def test_without_sluice_requests_fail_if_so_wished(self):
+        self.kill(self.go(words={OPEN: ""}))
+        self.assertEqual(self.statuses(2), [500] * 2)
+
+    def test_a_sluice_that_is_late_is_as_one_away(self):
+        sluice = self.go(late="200ms")
+        self.pause(sluice)
+        self.assertEqual(self.statuses(5), [200] * 5, "more than the limit lets through")
+
+    def test_a_limit_that_is_not_there_is_an_error(self):
+        said = self.nginx("nginx.conf", self.sluice(limits="limits: {other: {quota: 1/s}}"))
+        self.assertEqual(self.statuses(1), [500])
+        eventually(lambda: "auth request unexpected status: 404" in said(), said)
+
+
+class WithPolicies(Nginx):
+    def go(self, **options):
+        sluice = self.sluice(policies=POLICY)
+        self.nginx("nginx-policies.conf", sluice, **options)
+        return sluice
+
+    def test_address_and_key(self):
+        self.go()
+        self.assertEqual(self.statuses(3, headers={"X-Api-Key": "ann"}), [200, 200, 429])
+        self.assertEqual(self.statuses(2, headers={"X-Api-Key": "bob"}), [200, 200], "the refusal charged the address nothing")
+        response, text = self.ask()
+        self.assertEqual((response.status, response.headers["Content-Type"]), (429, "application/problem+json"))
+        self.assertEqual(json.loads(text)["status"], 429)
+
+    def test_keys_that_clients_make_up_cannot_write_json(self):
+        self.go()
+        for key in ('x"}]},{"entries":[{"key":"api_key","value":"ann', "x\\", "k" * 65, "\u00e9"):
+            self.assertEqual(self.statuses(1, headers={"X-Api-Key": key.encode()}), [200], key)
+        self.assertEqual(self.statuses(1, headers={"X-Api-Key": "ann"}), [429], "each of them counted for the address")
+
+    def test_bodies_stay_with_the_application(self):
+        self.go()
+        self.assertEqual(self.statuses(5, method="POST", body=b'{"domain":"other"}' * 5000), [200] * 4 + [429])
+        self.assertEqual(self.ask(path="/forbidden")[0].status, 429)
+
+    def test_the_applications_own_403_stays(self):
+        self.go()
+        self.assertEqual(self.ask(path="/forbidden")[0].status, 403)
+
+    def test_without_sluice(self):
+        self.kill(self.go())
+        self.assertEqual(self.statuses(5), [200] * 5)
+
+    def test_without_sluice_requests_fail_if_so_wished(self):
+        self.kill(self.go(words={OPEN: ""}))
+        self.assertEqual(self.statuses(2), [500] * 2)
 
 
 if __name__ == "__main__":
