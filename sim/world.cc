@@ -1,0 +1,287 @@
+#include "world.h"
+
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "net.h"
+#include "store/local/local_store.h"
+#include "store/shared/shared_store.h"
+
+namespace sluice::sim {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using store::Ask;
+
+constexpr Duration kDeadline = milliseconds(20);
+constexpr std::size_t kAsksMax = 2000;
+const char* const kQuotas[] = {"1000/s burst 50", "7/min burst 3",      "20/s",
+                               "100/3s burst 10", "999983/s burst 200", "1/h burst 5"};
+
+/// One bucket of the ideal: what the server grants must fit it.
+struct Ideal {
+  Int128 ahead = 0;  // Ticks.
+  std::int64_t latest_us = 0;
+  std::int64_t charged = 0;   // Tokens, net of refunds.
+  std::int64_t told = 0;      // Tokens that clients were told to have, by the bucket.
+  std::int64_t doubtful = 0;  // Tokens of takes whose outcome nobody knows.
+  std::int64_t open = 0;      // Tokens of takes that nobody has heard of yet.
+};
+
+class World {
+ public:
+  explicit World(const Plan& plan) : plan_(plan), random_(plan.seed), server_(events_) {
+    const auto keys = 1 + below(random_, 6);
+    for (std::int64_t i = 0; i < keys; ++i) {
+      quotas_.push_back(*Quota::parse(kQuotas[below(random_, std::size(kQuotas))]));
+      families_.emplace_back("limit" + std::to_string(i));
+      std::string key;
+      store::append_bucket_key(families_.back().limit, kKey, 0, key);
+      index_[key] = static_cast<std::size_t>(i);
+    }
+    ideals_.resize(quotas_.size());
+    server_.model.watch([this](auto... args) { charged(args...); });
+    const auto instances = 1 + below(random_, 4);
+    for (std::int64_t i = 0; i < instances; ++i) instances_.push_back(std::make_unique<Instance>(*this));
+  }
+
+  Outcome go() {
+    const Time begin = events_.now();
+    const Time calm = begin + Duration(static_cast<std::int64_t>(plan_.seconds * 1e9));
+    for (auto& instance : instances_) traffic(*instance, calm + milliseconds(1500));
+    if (plan_.faults) trouble(calm);
+    if (plan_.plant_forgetful)
+      for (int i = 1; i < 20; ++i)
+        events_.at(begin + milliseconds(200 * i), [this] { server_.model.data().clear(); });
+    while (out_.violation.empty() && events_.step(calm)) checked();
+    settle();
+    while (out_.violation.empty() && events_.step(calm + milliseconds(1000))) checked();
+    strict_ = true;  // From here on nothing may be degraded.
+    while (out_.violation.empty() && events_.step(calm + milliseconds(1500))) checked();
+    events_.step(Time::max());
+    while (out_.violation.empty() && events_.step(calm + milliseconds(1700))) checked();
+    if (out_.violation.empty() && open_ > 0) violate(std::to_string(open_) + " batches were never answered");
+    for (const auto& instance : instances_) {
+      const auto stats = instance->store.stats();
+      out_.calls += stats.lane.calls;
+    }
+    return out_;
+  }
+
+ private:
+  struct Request final : store::Completion {
+    World* world = nullptr;
+    std::vector<Ask> asks;
+    std::vector<Decision> decisions;
+    std::vector<std::size_t> key;
+    std::vector<bool> refused_then;  // Whether the bucket refused it when it was asked.
+    store::Batch batch;
+    Time asked{};
+    int answers = 0;
+    void decided() override { world->decided(*this); }
+  };
+
+  struct Instance {
+    explicit Instance(World& world)
+        : link(world.events_, world.random_, world.server_,
+               {.delay_us_max = 50 + below(world.random_, 2000),
+                .slow_one_in = world.plan_.faults && one_in(world.random_, 2) ? 200 : 0,
+                .repeats_lost_calls = world.plan_.plant_repeat}),
+          fallback(local, 4),
+          store(link, fallback,
+                {.lane = {.deadline = kDeadline,
+                          .asks_max = kAsksMax,
+                          .calls_max = 1 + static_cast<std::size_t>(below(world.random_, 3))},
+                 .refusals_max = 64,
+                 .now = [&world] { return world.events_.now(); },
+                 .chance = [&world] { return static_cast<double>(below(world.random_, 1000)) / 1000; },
+                 .wake_at =
+                     [&world, this](Time when) {
+                       world.events_.at(when, [&world, this] { store.wake(world.events_.now()); });
+                     }}) {}
+    store::LocalStore local{{.max_keys = 1 << 10, .seed = 1}};
+    Link link;
+    store::Fallback fallback;
+    store::SharedStore store;
+  };
+
+  static constexpr std::string_view kKey = "k";
+
+  void violate(std::string what) {
+    if (out_.violation.empty())
+      out_.violation =
+          what + " at " +
+          std::to_string((events_.now().time_since_epoch() - std::chrono::hours(1)).count() / 1000) + " us";
+  }
+
+  void checked() {
+    ++out_.events;
+    for (const auto& instance : instances_)
+      if (instance->store.stats().outstanding > kAsksMax) violate("more asks are outstanding than allowed");
+  }
+
+  /// The server has run a step.
+  void charged(std::string_view key, int what, double cost_us, double cost_ticks, double per_us,
+               std::int64_t times, std::int64_t now_us) {
+    const std::size_t i = index_.at(std::string(key));
+    Ideal& ideal = ideals_[i];
+    const auto ticks_us = static_cast<Int128>(per_us);
+    const Int128 cost = (static_cast<Int128>(cost_us) * ticks_us + static_cast<Int128>(cost_ticks)) * times;
+    const auto tokens = static_cast<std::int64_t>(cost / quotas_[i].wide().per_token);
+    if (now_us > ideal.latest_us) {
+      ideal.ahead = std::max<Int128>(ideal.ahead - (now_us - ideal.latest_us) * ticks_us, 0);
+      ideal.latest_us = now_us;
+    }
+    if (what == 3) {
+      ideal.ahead = std::max<Int128>(ideal.ahead - cost, 0);
+      return;
+    }
+    ideal.ahead += cost;
+    ideal.charged += tokens;
+    if (ideal.ahead > quotas_[i].wide().full)
+      violate("the server granted more than one bucket of " + quotas_[i].text());
+  }
+
+  void traffic(Instance& instance, Time until) {
+    const auto pause = microseconds(one_in(random_, 10) ? below(random_, 50'000) : below(random_, 2000));
+    events_.after(pause, [this, &instance, until] {
+      if (events_.now() >= until) return;
+      ask(instance);
+      traffic(instance, until);
+    });
+  }
+
+  void ask(Instance& instance) {
+    auto& request = *requests_.emplace_back(std::make_unique<Request>());
+    request.world = this;
+    request.asked = events_.now();
+    for (auto n = 1 + below(random_, 20); n > 0; --n) {
+      const auto i = static_cast<std::size_t>(below(random_, static_cast<std::int64_t>(quotas_.size())));
+      const Op op = one_in(random_, 8) ? Op::peek : one_in(random_, 8) ? Op::take_up_to : Op::take;
+      const auto amount = one_in(random_, 4) ? 1 + below(random_, quotas_[i].capacity()) : 1;
+      request.asks.push_back(
+          {.key = kKey, .family = &families_[i], .quota = &quotas_[i], .amount = amount, .op = op});
+      request.key.push_back(i);
+      if (op != Op::peek) ideals_[i].open += amount;
+      request.refused_then.push_back(refuses(i, request.asks.back()));
+    }
+    request.decisions.resize(request.asks.size());
+    request.batch = {request.asks, request.decisions, events_.now()};
+    out_.asks += request.asks.size();
+    ++open_;
+    instance.store.decide(request.batch, request);
+  }
+
+  void decided(Request& request) {
+    if (++request.answers > 1) violate("a batch was answered twice");
+    --open_;
+    if (events_.now() > request.asked + kDeadline + microseconds(1))
+      violate("an answer came after its deadline");
+    for (std::size_t j = 0; j < request.asks.size(); ++j) {
+      const Decision& d = request.decisions[j];
+      const Ask& ask = request.asks[j];
+      Ideal& ideal = ideals_[request.key[j]];
+      (d.allowed() ? out_.granted : out_.refused) += 1;
+      if (d.origin == Origin::degraded) {
+        ++out_.degraded;
+        if (strict_ && request.asked > calm_since_ + milliseconds(1000))
+          violate("a decision was degraded with nothing amiss");
+        if (ask.op != Op::peek) ideal.doubtful += std::min(ask.amount, ask.quota->capacity());
+      } else if (d.origin == Origin::remembered) {
+        ++out_.remembered;
+        if (!request.refused_then[j] && !clock_moved_)
+          violate("a refusal from memory, where the bucket would grant");
+      } else if (ask.op != Op::peek) {
+        ideal.told += d.granted;
+        if (ideal.told > ideal.charged) violate("more was told to be granted than was charged");
+      }
+      if (ideal.charged > ideal.told + ideal.doubtful + ideal.open)
+        violate("more was charged than was told or is in doubt");
+    }
+    for (std::size_t j = 0; j < request.asks.size(); ++j)
+      if (request.asks[j].op != Op::peek) ideals_[request.key[j]].open -= request.asks[j].amount;
+    request.asks.clear();
+    request.key.clear();
+  }
+
+  bool refuses(std::size_t key, const Ask& ask) {
+    std::string name;
+    store::append_bucket_key(families_[key].limit, kKey, 0, name);
+    const auto it = server_.model.data().find(name);
+    const auto rate = store::shared_rate(quotas_[key]);
+    const auto value =
+        store::read_value(it == server_.model.data().end() ? "" : it->second.value, server_.clock_us(), rate);
+    return step(rate, ask.op == Op::peek ? Op::take : ask.op, ask.amount, value->ahead).outcome ==
+           sluice::Outcome::refused;
+  }
+
+  void trouble(Time until) {
+    events_.after(milliseconds(20 + below(random_, 400)), [this, until] {
+      if (events_.now() >= until) return;
+      Instance& one =
+          *instances_[static_cast<std::size_t>(below(random_, static_cast<std::int64_t>(instances_.size())))];
+      switch (below(random_, 6)) {
+        case 0:
+          ++out_.cuts, one.link.cut(milliseconds(below(random_, 100)));
+          break;
+        case 1:
+          server_.hangs_until = events_.now() + milliseconds(below(random_, 150));
+          break;
+        case 2:
+          server_.model.forget_script();
+          break;
+        case 3:
+          refuse("LOADING Redis is loading the dataset in memory");
+          break;
+        case 4:
+          refuse("READONLY You can't write against a read only replica.");
+          break;
+        default:
+          server_.clock_offset_us +=
+              below(random_, 2) == 0 ? below(random_, 500'000) : -below(random_, 500'000);
+          clock_moved_ = true;
+          break;
+      }
+      trouble(until);
+    });
+  }
+
+  void refuse(std::string error) {
+    server_.refuses = std::move(error);
+    events_.after(milliseconds(below(random_, 200)), [this] { server_.refuses.clear(); });
+  }
+
+  void settle() {
+    calm_since_ = events_.now();
+    server_.refuses.clear();
+    for (auto& instance : instances_) instance->link.calm();
+  }
+
+  const Plan plan_;
+  Events events_;
+  Random random_;
+  Server server_;
+  std::vector<Quota> quotas_;
+  std::deque<store::Family> families_;
+  std::map<std::string, std::size_t> index_;
+  std::vector<Ideal> ideals_;
+  std::vector<std::unique_ptr<Request>> requests_;
+  std::vector<std::unique_ptr<Instance>> instances_;
+  std::int64_t open_ = 0;
+  bool strict_ = false;
+  bool clock_moved_ = false;
+  Time calm_since_{};
+  Outcome out_;
+};
+
+}  // namespace
+
+Outcome run(const Plan& plan) { return World(plan).go(); }
+
+}  // namespace sluice::sim

@@ -1,0 +1,33 @@
+// world.h: instances, clients and one server, run from a seed; what must hold is checked after every event.
+//
+//     never above    what the server grants fits one ideal bucket a key, by the server's clock
+//     no free grant  what clients were told to be granted by the bucket was charged there before
+//     no charge in doubt twice  what was charged was told, or belongs to a call of unknown outcome, once
+//     each once      every ask is answered once, within its deadline
+//     true memory    what is refused from memory the bucket refuses too
+//     bounded        no more asks are outstanding than the setting allows
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace sluice::sim {
+
+struct Plan {
+  std::uint64_t seed = 1;
+  double seconds = 5;  ///< Of virtual time; then the faults end and all must be well within a second.
+  bool faults = true;
+  bool plant_repeat = false;  ///< A lost call is repeated.
+  bool plant_forgetful =
+      false;  ///< The server loses what it knew: "restarted empty" without anybody being told.
+};
+
+struct Outcome {
+  std::string violation;  ///< Empty: all held.
+  std::uint64_t asks = 0, granted = 0, refused = 0, remembered = 0, degraded = 0;
+  std::uint64_t calls = 0, cuts = 0, events = 0;
+};
+
+Outcome run(const Plan& plan);
+
+}  // namespace sluice::sim
