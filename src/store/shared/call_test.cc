@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <deque>
-#include <random>
 
 #include "model_server.h"
 #include "store/chain.h"
 #include "store/local/local_store.h"
 #include "store/shared/script.h"
+#include "store/shared/testing.h"
 
 namespace sluice::store {
 namespace {
@@ -21,20 +21,11 @@ struct Done final : Completion {
   int times = 0;
 };
 
-const char* const kQuotas[] = {
-    "10/s",     "7/min burst 3", "1/day",    "1000000000/s burst 2000000000", "3/7s burst 20",
-    "999983/s", "5/h burst 100", "1/400day", "1000003/17min burst 10000000",  "10MB/s burst 50MB",
-    "13/11ns"};
-
 /// A run of random asks, over few keys, in calls of random length; each decision against a local bucket that
 /// is asked alone, at the same time.
 class OneByOne {
  public:
   explicit OneByOne(unsigned seed) : random_(seed) {
-    for (int i = 0; i < 3; ++i) {
-      quotas_.push_back(*Quota::parse(kQuotas[below(std::size(kQuotas))]));
-      families_.emplace_back("limit" + std::to_string(i));
-    }
     (void)server_.run("*3\r\n$4\r\nEVAL\r\n$" + std::to_string(kScript.size()) + "\r\n" +
                           std::string(kScript) + "\r\n$1\r\n0\r\n",
                       kNow);
@@ -42,46 +33,19 @@ class OneByOne {
 
   void run(int calls) {
     for (int i = 0; i < calls && !testing::Test::HasFailure(); ++i) {
-      now_us_ += static_cast<std::int64_t>(below(4) == 0 ? below(20'000'000) : below(3000));
+      now_us_ +=
+          static_cast<std::int64_t>(random_.below(4) == 0 ? random_.below(20'000'000) : random_.below(3000));
       one_call();
     }
   }
 
  private:
-  std::size_t below(std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random_); }
-
-  std::vector<Ask> chain() {
-    static constexpr Op kOps[] = {Op::take,       Op::take,    Op::take,   Op::take,   Op::peek,
-                                  Op::take_up_to, Op::reserve, Op::charge, Op::refund, Op::reset};
-    const Op op = kOps[below(std::size(kOps))];
-    const std::size_t n = below(4) == 0 ? 2 + below(2) : 1;
-    const std::size_t key = below(3);
-    std::vector<Ask> asks;
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t q = n == 1 ? below(3) : i;
-      const auto cap = quotas_[q].capacity();
-      const std::int64_t amount =
-          below(12) == 0  ? cap + 1
-          : below(3) == 0 ? 1 + static_cast<std::int64_t>(
-                                    below(static_cast<std::size_t>(std::min<std::int64_t>(cap, 1'000'000))))
-                          : static_cast<std::int64_t>(below(3));
-      asks.push_back({.key = keys_[key],
-                      .family = &families_[q],
-                      .quota = &quotas_[q],
-                      .amount = amount,
-                      .op = op,
-                      .with_next = i + 1 < n,
-                      .max_wait = std::chrono::milliseconds(below(5000))});
-    }
-    return asks;
-  }
-
   void one_call() {
     Call call;
     std::deque<std::pair<std::vector<Ask>, std::vector<Decision>>> asked;
     Ticket ticket;
-    for (std::size_t i = 1 + below(40); i > 0; --i) {
-      auto& [asks, decisions] = asked.emplace_back(chain(), std::vector<Decision>{});
+    for (std::size_t i = 1 + random_.below(40); i > 0; --i) {
+      auto& [asks, decisions] = asked.emplace_back(random_.next(), std::vector<Decision>{});
       decisions.resize(asks.size());
       if (call.add({asks, decisions, &ticket})) continue;
       asked.pop_back();
@@ -126,10 +90,7 @@ class OneByOne {
     return out;
   }
 
-  std::mt19937 random_;
-  std::vector<Quota> quotas_;
-  std::deque<Family> families_;
-  const std::string keys_[3] = {"alice", "bob}x", std::string("\0\xFF", 2)};
+  RandomAsks random_;
   sim::ModelServer server_;
   LocalStore local_{{.max_keys = 1 << 12, .seed = 1}};
   std::int64_t now_us_ = kNow;
