@@ -17,6 +17,7 @@ struct ModelServer::Bucket {
   const std::string* old = nullptr;
   bool opened = false, foreign = false, changed = false;
   std::int64_t clock = 0;
+  std::int64_t expiry = 0;
   Int128 ahead = 0;
   Int128 per_us = 1;
 };
@@ -141,14 +142,15 @@ ModelServer::Answer ModelServer::run(std::string_view command, std::int64_t now_
       b.per_us = step.per_us;
       b.clock = now_us;
       if (b.old != nullptr) {
-        if (b.old->size() != 16 && b.old->size() != 32) {
+        if (b.old->size() != 24 && b.old->size() != 40) {
           b.foreign = true;
         } else {
           double tat = number_at(*b.old, 0), beyond = 0;
           b.clock = std::max(now_us, static_cast<std::int64_t>(number_at(*b.old, 1)));
-          if (b.old->size() == 32) {
-            beyond = number_at(*b.old, 2);
-            if (static_cast<Int128>(number_at(*b.old, 3)) != b.per_us && beyond > 0) ++tat, beyond = 0;
+          b.expiry = static_cast<std::int64_t>(number_at(*b.old, 2));
+          if (b.old->size() == 40) {
+            beyond = number_at(*b.old, 3);
+            if (static_cast<Int128>(number_at(*b.old, 4)) != b.per_us && beyond > 0) ++tat, beyond = 0;
           }
           const auto tat_us = static_cast<std::int64_t>(tat);
           if (tat_us >= b.clock) b.ahead = (tat_us - b.clock) * b.per_us + static_cast<Int128>(beyond);
@@ -178,12 +180,13 @@ ModelServer::Answer ModelServer::run(std::string_view command, std::int64_t now_
     } else if (b.changed) {
       const Int128 us = b.ahead / b.per_us, rest = b.ahead % b.per_us;
       std::string value;
-      append_number(static_cast<double>(b.clock) + static_cast<double>(us), value);
-      append_number(static_cast<double>(b.clock), value);
+      const std::int64_t tat = b.clock + static_cast<std::int64_t>(us);
+      if (b.old == nullptr || b.expiry < tat) b.expiry = tat + (tat - now_us) + 10'000'000;
+      for (const std::int64_t moment : {tat, b.clock, b.expiry})
+        append_number(static_cast<double>(moment), value);
       if (rest != 0)
         append_number(static_cast<double>(rest), value), append_number(static_cast<double>(b.per_us), value);
-      const auto left_us = static_cast<std::int64_t>(us) + b.clock - now_us;
-      data_[std::string(b.key)] = {value, now_us + ((left_us + 999) / 1000 + 5000) * 1000};
+      data_[std::string(b.key)] = {value, b.expiry};
     }
     if (!before) {
       answer.elements.push_back({.kind = Kind::null});

@@ -102,7 +102,10 @@ TEST_F(Script, ALaterClockIsKeptWhenTheServersStepsBack) {
   const auto rate = store::shared_rate(quota);
   const auto time = client->call({"TIME"});
   const std::int64_t ahead_us = std::stoll(time->list[0].text) * 1'000'000 + 60'000'000;
-  ASSERT_EQ(client->call({"SET", "sluice:{api:k}", store::write_value(rate.full, ahead_us, rate)})->text,
+  ASSERT_EQ(client
+                ->call({"SET", "sluice:{api:k}",
+                        store::write_value(rate.full, ahead_us, ahead_us + 60'000'000, rate)})
+                ->text,
             "OK");
   const store::Family family("api");
   store::Call call;

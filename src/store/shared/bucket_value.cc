@@ -56,17 +56,17 @@ Rate<Int128> shared_rate(const Quota& quota) {
 
 std::optional<BucketValue> read_value(std::string_view value, std::int64_t now_us, const Rate<Int128>& rate) {
   if (value.empty()) return BucketValue{};
-  if (value.size() != 16 && value.size() != 32) return {};
-  double numbers[4] = {0, 0, 0, 1};
+  if (value.size() != 24 && value.size() != 40) return {};
+  double numbers[5] = {0, 0, 0, 0, 1};
   for (std::size_t i = 0; i < value.size() / sizeof(double); ++i) {
     numbers[i] = read_double(value, i);
     if (!whole(numbers[i])) return {};
   }
   auto tat = static_cast<std::int64_t>(numbers[0]);
   const auto latest = static_cast<std::int64_t>(numbers[1]);
-  Int128 beyond = static_cast<std::int64_t>(numbers[2]);
+  Int128 beyond = static_cast<std::int64_t>(numbers[3]);
   const Int128 per_us = rate.per_ns * kNsPerUs;
-  if (beyond > 0 && static_cast<Int128>(numbers[3]) != per_us)
+  if (beyond > 0 && static_cast<Int128>(numbers[4]) != per_us)
     ++tat, beyond = 0;  // Another quota's ticks: up.
   BucketValue bucket;
   bucket.behind_us = std::max<std::int64_t>(latest - now_us, 0);
@@ -75,12 +75,14 @@ std::optional<BucketValue> read_value(std::string_view value, std::int64_t now_u
   return bucket;
 }
 
-std::string write_value(Int128 ahead, std::int64_t clock_us, const Rate<Int128>& rate) {
+std::string write_value(Int128 ahead, std::int64_t clock_us, std::int64_t expiry_us,
+                        const Rate<Int128>& rate) {
   std::string value;
   if (ahead == 0) return value;
   const auto pair = to_micros(ahead, rate.per_ns * kNsPerUs);
   append_double(static_cast<double>(clock_us) + pair.us, value);
   append_double(static_cast<double>(clock_us), value);
+  append_double(static_cast<double>(expiry_us), value);
   if (pair.ticks == 0) return value;
   append_double(pair.ticks, value);
   append_double(static_cast<double>(rate.per_ns * kNsPerUs), value);

@@ -4,9 +4,10 @@
 // a time until full is a pair: whole microseconds, and the ticks (sluice/ticks.h) beyond them, of which a
 // microsecond has 1,000 * D. Both stay below 2^53 for every quota that fits(), and neither is ever rounded.
 //
-// A value is the bucket's TAT and the latest time at which it was written, in microseconds since 1970, as two
-// little-endian doubles; if the TAT is not whole, its ticks and the ticks of a microsecond follow. What has
-// no value is full. A clock that steps back is taken to stand still at the latest time: it makes no token.
+// A value is the bucket's TAT, the latest time at which it was written and when the key expires, in
+// microseconds since 1970, as three little-endian doubles; if the TAT is not whole, its ticks and the ticks
+// of a microsecond follow. What has no value is full. A clock that steps back is taken to stand still at the
+// latest time: it makes no token.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +48,8 @@ struct BucketValue {
 std::optional<BucketValue> read_value(std::string_view value, std::int64_t now_us, const Rate<Int128>& rate);
 
 /// "" for a full bucket. The script's own half, for models of it.
-std::string write_value(Int128 ahead, std::int64_t clock_us, const Rate<Int128>& rate);
+std::string write_value(Int128 ahead, std::int64_t clock_us, std::int64_t expiry_us,
+                        const Rate<Int128>& rate);
 
 /// The key of a bucket: braces around what decides its Cluster slot. All quotas of a limit and key share one.
 void append_bucket_key(std::string_view limit, std::string_view key, std::size_t quota, std::string& out);

@@ -1,7 +1,7 @@
 -- Decides what a call asks of its buckets, atomically, by this server's clock.
 --
--- KEYS[k]  a bucket: "<TAT, us><latest time, us>" as two doubles, and where the TAT is no whole number of
---          microseconds, "<its ticks beyond><ticks a us>" as two more. Absent: full.
+-- KEYS[k]  a bucket: "<TAT, us><latest time, us><expiry, us>" as three doubles, and where the TAT is no whole
+--          number of microseconds, "<its ticks beyond><ticks a us>" as two more. Absent: full.
 -- ARGV[j]  a step, eight doubles: bucket (its number k), what (1 take, 2 charge, 3 refund; + 8: stands or falls
 --          with the next), ticks a us, the cost (us, ticks), the most that the time until full may be after it
 --          (us, ticks), and how many times.
@@ -16,7 +16,7 @@ local call, pack, unpack_from, floor = redis.call, struct.pack, struct.unpack, m
 local t = call('TIME')
 local now = t[1] * 1000000 + t[2]
 local old = call('MGET', unpack(KEYS))
-local at, us, ticks, per, changed = {}, {}, {}, {}, {}  -- Of each bucket: its clock, its time until full, ticks a us.
+local at, us, ticks, per, changed, expiry = {}, {}, {}, {}, {}, {}  -- Of each bucket: its clock, its time until full, ticks a us.
 
 -- What is rare; made when it is needed, since making a function costs as much as a step.
 local function rare()
@@ -108,12 +108,12 @@ for j = 1, #ARGV do
     a, b = 0, 0
     local clock, value = now, old[k]
     if value then
-      local tat, latest, beyond, D0
-      if #value == 16 then
-        tat, latest = unpack_from('<dd', value)
+      local tat, latest, till, beyond, D0
+      if #value == 24 then
+        tat, latest, till = unpack_from('<ddd', value)
         beyond = 0
-      elseif #value == 32 then
-        tat, latest, beyond, D0 = unpack_from('<dddd', value)
+      elseif #value == 40 then
+        tat, latest, till, beyond, D0 = unpack_from('<ddddd', value)
         if D0 ~= D and beyond > 0 then tat, beyond = tat + 1, 0 end
       else
         D = false
@@ -121,6 +121,7 @@ for j = 1, #ARGV do
       if D then
         if latest > clock then clock = latest end  -- A clock that steps back makes no token.
         if tat >= clock then a, b = tat - clock, beyond end
+        expiry[k] = till
       end
     end
     at[k], us[k], ticks[k], per[k] = clock, a, b, D
@@ -155,12 +156,16 @@ for k = 1, #KEYS do
     if a == 0 and b == 0 then
       if value then call('DEL', KEYS[k]) end
     else
-      local new = b == 0 and pack('<dd', clock + a, clock) or pack('<dddd', clock + a, clock, b, per[k])
-      -- It lives until it is full, and some seconds more: a key that goes and comes back costs more than one that stays.
-      local ttl = math.ceil((clock + a - now) / 1000) + 5000
-      if value then
-        call('SET', KEYS[k], new, 'PX', ttl)
-      elseif not call('SET', KEYS[k], new, 'PX', ttl, 'NX') then
+      -- It lives at least until it is full. Renewing an expiry costs as much as a step, so it lasts for several writes.
+      local tat, till = clock + a, expiry[k]
+      local keep = value and till >= tat
+      if not keep then till = tat + (tat - now) + 10000000 end
+      local new = b == 0 and pack('<ddd', tat, clock, till) or pack('<ddddd', tat, clock, till, b, per[k])
+      if keep then
+        call('SET', KEYS[k], new, 'KEEPTTL')
+      elseif value then
+        call('SET', KEYS[k], new, 'PX', math.ceil((till - now) / 1000))
+      elseif not call('SET', KEYS[k], new, 'PX', math.ceil((till - now) / 1000), 'NX') then
         value = '?'
       end
     end
