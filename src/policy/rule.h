@@ -47,6 +47,7 @@ struct Rule {
   };
 
   std::string full_name;  ///< "messaging.message_type_marketing.to_number": of statistics and of its buckets.
+  std::string_view domain;  ///< Its domain's name; lives as long as the set.
   std::uint32_t index = 0;  ///< In PolicySet::rules(), dense: for a table of counters.
   Kind kind = Kind::quota;
   std::optional<Limit> limit;  ///< kind quota: what append_asks() takes; it holds the mode, too.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <utility>
 
 #include "door/grpc/testing.h"
 
@@ -273,6 +274,114 @@ TEST(RateLimit, DecisionsAreCountedByRule) {
   EXPECT_EQ(counts.all,
             (std::map<std::string, std::uint64_t>{{"d.tenant +", 3}, {"d.tenant -", 2}, {"d.user +", 5}}));
   EXPECT_EQ(door.door.requests(), 5U);
+}
+
+/// What was counted since the last look, as "d.user 3: 3 within, 1 near".
+struct RuleTexts final : observe::Decisions {
+  void decided(std::string_view, sluice::Outcome, std::uint64_t) override {}
+  void hit(const observe::CountedRule& rule, const observe::RuleHits& hits) override {
+    EXPECT_LT(rule.index, rule.rules);
+    EXPECT_EQ(rule.domain, "d");
+    add(std::string(rule.name), hits);
+  }
+  void hit(std::string_view domain, std::string_view name, const observe::RuleHits& hits) override {
+    EXPECT_EQ(domain, "d");
+    add("named " + std::string(name), hits);
+  }
+  void unknown_domain(std::string_view domain) override { text += "no " + std::string(domain) + "\n"; }
+  void shadowed() override { text += "shadowed\n"; }
+  void add(std::string name, const observe::RuleHits& hits) {
+    constexpr const char* kWords[] = {"", " within", " near", " over", " shadow"};
+    for (std::size_t i = 0; i < hits.size(); ++i)
+      if (hits[i] != 0) name += " " + std::to_string(hits[i]) + kWords[i];
+    text += name + "\n";
+  }
+  std::string take() { return std::exchange(text, {}); }
+  std::string text;
+};
+
+// Envoyproxy/ratelimit's thresholds: near is what lies above floor(0.8 * capacity).
+TEST(RateLimit, HitsAreCountedByRuleAndHowNearTheLimit) {
+  RuleTexts counts;
+  TestDoor door({test_descriptor("user", "", test_rule(10, Unit::hour))}, {}, nullptr, &counts);
+  struct Row {
+    std::uint32_t hits;
+    const char* counted;
+  };
+  for (const Row& row : std::vector<Row>{
+           {7, "d.user 7 7 within\n"},
+           {1, "d.user 1 1 within\n"},  // 8 of 10: at the threshold.
+           {3, "d.user 3 3 over\n"},    // A refusal takes nothing, so none of it was near.
+           {1, "d.user 1 1 within 1 near\n"},
+           {1, "d.user 1 1 within 1 near\n"},
+           {1, "d.user 1 1 over\n"},
+       }) {
+    door.ask({{"user", "u"}}, row.hits);
+    EXPECT_EQ(counts.take(), row.counted) << row.hits;
+  }
+  door.ask({{"user", "v"}}, 10);
+  EXPECT_EQ(counts.take(), "d.user 10 10 within 2 near\n") << "an addend is split at the threshold";
+  auto look = request_of({{{"user", "v"}}});
+  look.mutable_descriptors(0)->mutable_hits_addend()->set_value(0);
+  door.ask(look);
+  EXPECT_EQ(counts.take(), "") << "who only looks hits nothing";
+  look.mutable_descriptors(0)->mutable_hits_addend()->set_value(~std::uint64_t{0});
+  door.ask(look);
+  EXPECT_EQ(counts.take(), "d.user 4294967295 4294967295 over\n") << "one request does not spoil the count";
+}
+
+TEST(RateLimit, NearTheLimitIsASettingAndCountsHitsNotTokens) {
+  RuleTexts counts;
+  auto costly = test_rule(10, Unit::hour);
+  costly.cost = 3;
+  TestDoor door({test_descriptor("user", "", std::move(costly))}, {.rls = {.near_limit_millionths = 500'000}},
+                nullptr, &counts);
+  door.ask({{"user", "u"}}, 1);  // 3 tokens.
+  EXPECT_EQ(counts.take(), "d.user 1 1 within\n");
+  door.ask({{"user", "u"}}, 2);  // 9 tokens, of which 4 lie beyond 5: both hits have a part in that.
+  EXPECT_EQ(counts.take(), "d.user 2 2 within 2 near\n");
+}
+
+TEST(RateLimit, CountsOfRequestsWithSeveralDescriptors) {
+  RuleTexts counts;
+  TestDoor door(descriptors(), {}, nullptr, &counts);
+  const auto both = request_of({{{"tenant", "t"}}, {{"user", "u"}}});
+  for (int i = 0; i < 3; ++i) door.ask(both);
+  counts.take();
+  door.ask(both);
+  EXPECT_EQ(counts.take(), "d.tenant 1 1 over\nd.user 1 1 within\n") << "the user would have passed";
+  for (int i = 0; i < 2; ++i) door.ask({{"user", "u"}});
+  EXPECT_EQ(counts.take(), "d.user 1 1 within\nd.user 1 1 within 1 near\n");
+  door.ask(request_of({{{"open", "x"}}, {{"shut", "x"}}, {{"dark", "x"}}, {{"nobody", "x"}}}));
+  EXPECT_EQ(counts.take(), "d.open 1 1 within\nd.shut 1 1 over\nd.dark 1 1 within 1 near\n");
+  door.ask({{"dark", "x"}});
+  EXPECT_EQ(counts.take(), "d.dark 1 1 over 1 shadow\n");
+}
+
+TEST(RateLimit, CountsUnderNamesThatTheRequestMakesUp) {
+  RuleTexts counts;
+  auto detailed = test_rule(5, Unit::minute);
+  detailed.detailed_metric = true;
+  TestDoor door({test_descriptor("user", "", std::move(detailed))}, {}, nullptr, &counts);
+  door.ask({{"user", "ann"}});
+  auto request = request_of({{{"path", "/a"}}, {{"user", "bob"}}});
+  request.mutable_descriptors(0)->mutable_limit()->set_requests_per_unit(2);
+  request.mutable_descriptors(0)->mutable_limit()->set_unit(envoy::type::v3::DAY);
+  door.ask(request);
+  EXPECT_EQ(counts.take(),
+            "named d.user_ann 1 1 within\nnamed d.path_/a 1 1 within\nnamed d.user_bob 1 1 within\n");
+}
+
+TEST(RateLimit, CountsDomainsThatAreNotThereAndWhatShadowLetPass) {
+  RuleTexts counts;
+  TestDoor door({test_descriptor("user", "", test_rule(1, Unit::hour))}, {.rls = {.shadow = true}}, nullptr,
+                &counts);
+  door.ask(request_of({{{"user", "u"}}, {{"user", "v"}}}, 0, "nowhere"));
+  EXPECT_EQ(counts.take(), "no nowhere\nno nowhere\n") << "one a descriptor, as there";
+  door.ask({{"user", "u"}});
+  EXPECT_EQ(counts.take(), "d.user 1 1 within 1 near\n");
+  door.ask({{"user", "u"}});
+  EXPECT_EQ(counts.take(), "d.user 1 1 over\nshadowed\n");
 }
 
 TEST(RateLimit, AReloadKeepsTheBuckets) {

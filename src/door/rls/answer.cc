@@ -69,6 +69,24 @@ void tell(const Told& t, Status& status) {
   status.mutable_duration_until_reset()->set_seconds(seconds_up(t.verdict->decision.reset_after));
 }
 
+/// What the descriptors come to for the request.
+class Overall {
+ public:
+  void add(const Told& t) {
+    any_ |= t.over && t.item.role == Item::Role::decides;
+    if (t.item.role != Item::Role::quota) return;
+    const auto group = std::uint64_t{1} << (t.item.group % 64);
+    groups_ |= group;
+    if (t.over) groups_over_ |= group;
+  }
+  bool over() const { return any_ || (groups_ != 0 && groups_ == groups_over_); }
+
+ private:
+  bool any_ = false;
+  std::uint64_t groups_ = 0;
+  std::uint64_t groups_over_ = 0;
+};
+
 /// The whole request.
 class Answer {
  public:
@@ -78,9 +96,10 @@ class Answer {
     for (std::size_t i = part.first; i < part.first + part.count; ++i) {
       const Told t = told(batch, decisions, i);
       tell(t, *response_.add_statuses());
+      overall_.add(t);
       weigh(t);
     }
-    const bool over = any_over_ || (groups_ != 0 && groups_ == groups_over_);
+    const bool over = overall_.over();
     response_.set_overall_code(over && !options.shadow ? Response::OVER_LIMIT : Response::OK);
     if (!deciding_) return;
     if (options.x_ratelimit_fields) add_x_fields();
@@ -95,12 +114,6 @@ class Answer {
   /// one with the fewest tokens left.
   void weigh(const Told& t) {
     const bool refuses = t.over && t.item.role == Item::Role::decides;
-    any_over_ |= refuses;
-    if (t.item.role == Item::Role::quota) {
-      const auto group = std::uint64_t{1} << (t.item.group % 64);
-      groups_ |= group;
-      if (t.over) groups_over_ |= group;
-    }
     if (!t.limited() || (t.item.role == Item::Role::shadow && t.over)) return;
     const bool graver = !deciding_            ? true
                         : refuses != refused_ ? refuses
@@ -167,10 +180,58 @@ class Answer {
   Response& response_;
   std::optional<Told> deciding_;
   bool refused_ = false;  // deciding_ refuses.
-  bool any_over_ = false;
-  std::uint64_t groups_ = 0;
-  std::uint64_t groups_over_ = 0;
+  Overall overall_;
 };
+
+/// Of `hits` those beyond the near-limit threshold, as envoyproxy/ratelimit splits them: what the bucket has
+/// given beside this request counts first. A descriptor that passed but was not charged, since another one
+/// was refused, is counted as if it had been.
+std::uint64_t near_limit(const Told& t, std::uint64_t hits, std::int64_t millionths) {
+  if (!t.verdict || hits == 0) return 0;
+  const Decision& d = t.verdict->decision;
+  const auto threshold =
+      static_cast<std::int64_t>(static_cast<__int128>(d.capacity) * millionths / 1'000'000);
+  const std::int64_t cost = t.match->rule->cost;
+  const std::int64_t tokens = t.match->rule->tokens(hits);
+  const std::int64_t given = d.capacity - d.remaining + (tokens - d.granted);
+  const std::int64_t near = std::min(given - threshold, tokens);
+  return near <= 0 ? 0 : static_cast<std::uint64_t>((near - 1) / cost + 1);
+}
+
+observe::RuleHits hits_of(const Told& t, const RlsOptions& options) {
+  using observe::RuleCount;
+  observe::RuleHits all{};
+  const auto set = [&](RuleCount which, std::uint64_t n) { all[static_cast<std::size_t>(which)] = n; };
+  const std::uint64_t hits = t.item.hits;
+  set(RuleCount::hits, hits);
+  if (t.over) {
+    set(RuleCount::over_limit, hits);
+    if (t.item.role == Item::Role::shadow) set(RuleCount::shadow_mode, hits);
+  } else {
+    set(RuleCount::within_limit, hits);
+    set(RuleCount::near_limit, near_limit(t, hits, options.near_limit_millionths));
+  }
+  return all;
+}
+
+void count_rule(const Requests& requests, const Told& t, const RlsOptions& options, observe::Decisions& to) {
+  const std::string_view name = std::string_view(requests.names).substr(t.item.name_at, t.item.name_size);
+  const policy::Rule* const rule = t.match->rule;
+  if (rule == nullptr) {
+    if (!name.empty()) to.unknown_domain(name);
+    return;
+  }
+  if (t.match->outcome == policy::Match::Outcome::none || t.item.hits == 0) return;  // Replaced; only looks.
+  const auto hits = hits_of(t, options);
+  if (rule->stat_by_value)
+    return to.hit(rule->domain, name.empty() ? std::string_view(rule->full_name) : name, hits);
+  to.hit({.set = requests.policies->serial(),
+          .rules = requests.policies->rules().size(),
+          .index = rule->index,
+          .domain = rule->domain,
+          .name = rule->full_name},
+         hits);
+}
 
 }  // namespace
 
@@ -180,14 +241,15 @@ void answer(const Requests& requests, std::span<const Decision> decisions, const
 }
 
 void count(const Requests& requests, std::span<const store::Ask> asks, std::span<const Decision> decisions,
-           const Part& part, DecisionCounts& counts) {
+           const Part& part, const RlsOptions& options, DecisionCounts& counts) {
+  Overall overall;
   for (std::size_t i = part.first; i < part.first + part.count; ++i) {
-    const Item& item = requests.items[i];
-    if (item.asks == 0) continue;
-    const auto chain = decisions.subspan(item.first, item.asks);
-    counts.count(requests.matches[i].rule->limit->name, asks[item.first],
-                 policy::combine(chain).decision.outcome);
+    const Told t = told(requests, decisions, i);
+    overall.add(t);
+    count_rule(requests, t, options, counts.to());
+    if (t.verdict) counts.count(t.match->rule->limit->name, asks[t.item.first], t.verdict->decision.outcome);
   }
+  if (options.shadow && overall.over()) counts.to().shadowed();
 }
 
 }  // namespace sluice::door::rls

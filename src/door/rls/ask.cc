@@ -48,10 +48,15 @@ class Asking {
       batch_.items.push_back({});
       const policy::Match& m = batch_.matches.back();
       if (m.rule == nullptr) continue;
+      batch_.items.back().hits =
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(hits(descriptor), UINT32_MAX));
+      if (m.rule->stat_by_value && !brought(m))
+        name(batch_.items.back(), policies.stat_name(*domain, scratch_.entries));
       replaces |= !m.rule->replaces.empty();
       set_role(*m.rule, m, batch_.items.back());
     }
     if (replaces) policy::drop_replaced(std::span(batch_.matches).subspan(first_));
+    if (domain == nullptr) name_all(request_.domain());
     return append();
   }
 
@@ -89,6 +94,22 @@ class Asking {
       item.group = static_cast<std::uint8_t>(std::min<std::ptrdiff_t>(at - groups.begin(), 255));
       if (at == groups.end()) groups.push_back(name);
     }
+  }
+
+  /// The request itself brought the rule.
+  bool brought(const policy::Match& match) const {
+    return !batch_.rules.empty() && batch_.rules.back().get() == match.rule;
+  }
+
+  void name(Item& item, std::string_view text) {
+    item.name_at = static_cast<std::uint32_t>(batch_.names.size());
+    item.name_size = static_cast<std::uint32_t>(text.size());
+    batch_.names.append(text);
+  }
+  void name_all(std::string_view text) {
+    name(batch_.items[first_], text);
+    std::fill(batch_.items.begin() + static_cast<std::ptrdiff_t>(first_) + 1, batch_.items.end(),
+              batch_.items[first_]);
   }
 
   std::uint64_t hits(const Descriptor& descriptor) const {
@@ -168,6 +189,8 @@ void Requests::clear() {
   items.clear();
   keys.clear();
   if (keys.capacity() > kKept) keys = {};
+  names.clear();
+  if (names.capacity() > kKept) names = {};
   if (!rules.empty()) rules.clear();
   if (policies != nullptr) policies.reset();
 }

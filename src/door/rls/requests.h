@@ -42,6 +42,9 @@ struct Item {
   std::uint8_t group = 0;   ///< Of a quota.
   std::uint16_t asks = 0;   ///< How many.
   std::uint32_t first = 0;  ///< Index of the first ask.
+  std::uint32_t hits = 0;   ///< For statistics; stops at 2^32-1.
+  std::uint32_t name_at = 0,
+                name_size = 0;  ///< In Requests::names, if the name of its counter is of the request.
 };
 
 /// One request's items.
@@ -59,6 +62,7 @@ struct Requests {
   std::vector<policy::Match> matches;  ///< One an item.
   std::vector<Item> items;
   std::string keys;                                        ///< The buckets' names, behind each other.
+  std::string names;                                       ///< Of counters: rules' and unknown domains'.
   std::vector<std::unique_ptr<const policy::Rule>> rules;  ///< That requests brought with them.
   std::shared_ptr<const policy::PolicySet> policies;  ///< Keeps the rules of `matches` alive across a reload.
 };
@@ -85,7 +89,8 @@ std::optional<Fault> ask(const Request& request, const RlsOptions& options,
 void answer(const Requests& requests, std::span<const Decision> decisions, const Part& part,
             const RlsOptions& options, Response& response);
 
+/// REQUIRES: counts.on().
 void count(const Requests& requests, std::span<const store::Ask> asks, std::span<const Decision> decisions,
-           const Part& part, DecisionCounts& counts);
+           const Part& part, const RlsOptions& options, DecisionCounts& counts);
 
 }  // namespace sluice::door::rls
