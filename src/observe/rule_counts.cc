@@ -73,6 +73,7 @@ constexpr std::array<Told, kRuleCounts> kFamilies = {{
     {"sluice_rule_near_limit_total", "Of those within the limit the hits beyond near_limit_ratio of it."},
     {"sluice_rule_over_limit_total", "Hits of descriptors over their limit."},
     {"sluice_rule_shadow_mode_total", "Of those over the limit the hits that passed all the same."},
+    {"sluice_rule_negative_hits_total", "Hits that were to be given back (is_negative_hits)."},
 }};
 
 void append_label(std::string_view name, std::string_view value, std::string& out) {

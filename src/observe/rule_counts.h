@@ -24,13 +24,14 @@
 namespace sluice::observe {
 
 enum class RuleCount : std::uint8_t {
-  hits,          ///< All.
-  within_limit,  ///< Of descriptors that passed.
-  near_limit,    ///< Of these the hits beyond the near-limit ratio of the capacity.
-  over_limit,    ///< Of descriptors over their limit.
-  shadow_mode,   ///< Of these the hits that passed all the same: shadow_mode, enforce_percent.
+  hits,           ///< All.
+  within_limit,   ///< Of descriptors that passed.
+  near_limit,     ///< Of these the hits beyond the near-limit ratio of the capacity.
+  over_limit,     ///< Of descriptors over their limit.
+  shadow_mode,    ///< Of these the hits that passed all the same: shadow_mode, enforce_percent.
+  negative_hits,  ///< Given back; counted nowhere else.
 };
-inline constexpr std::size_t kRuleCounts = 5;
+inline constexpr std::size_t kRuleCounts = 6;
 using RuleHits = std::array<std::uint64_t, kRuleCounts>;  ///< By RuleCount.
 
 inline constexpr std::string_view kOtherNames = "#other";

@@ -291,7 +291,7 @@ struct RuleTexts final : observe::Decisions {
   void unknown_domain(std::string_view domain) override { text += "no " + std::string(domain) + "\n"; }
   void shadowed() override { text += "shadowed\n"; }
   void add(std::string name, const observe::RuleHits& hits) {
-    constexpr const char* kWords[] = {"", " within", " near", " over", " shadow"};
+    constexpr const char* kWords[] = {"", " within", " near", " over", " shadow", " back"};
     for (std::size_t i = 0; i < hits.size(); ++i)
       if (hits[i] != 0) name += " " + std::to_string(hits[i]) + kWords[i];
     text += name + "\n";
@@ -356,6 +356,38 @@ TEST(RateLimit, CountsOfRequestsWithSeveralDescriptors) {
   EXPECT_EQ(counts.take(), "d.open 1 1 within\nd.shut 1 1 over\nd.dark 1 1 within 1 near\n");
   door.ask({{"dark", "x"}});
   EXPECT_EQ(counts.take(), "d.dark 1 1 over 1 shadow\n");
+}
+
+TEST(RateLimit, NegativeHitsAreGivenBackUpToFull) {
+  RuleTexts counts;
+  TestDoor door(descriptors(), {}, nullptr, &counts);
+  auto back = request_of({{{"user", "u"}}}, 2);
+  back.mutable_descriptors(0)->set_is_negative_hits(true);
+  door.ask({{"user", "u"}}, 5);
+  EXPECT_EQ(door.ask({{"user", "u"}}), "OVER: OVER 0/5");
+  counts.take();
+  EXPECT_EQ(TestDoor::show(door.ask(back)), "OK: OK 2/5");
+  EXPECT_EQ(counts.take(), "d.user 2 back\n") << "nothing else counts it";
+  back.mutable_descriptors(0)->mutable_hits_addend()->set_value(~std::uint64_t{0});
+  EXPECT_EQ(TestDoor::show(door.ask(back)), "OK: OK 5/5") << "never above full";
+  EXPECT_EQ(door.ask({{"user", "u"}}, 6), "OVER: OVER 5/5");
+  back.mutable_descriptors(0)->mutable_hits_addend()->set_value(0);
+  EXPECT_EQ(TestDoor::show(door.ask(back)), "OK: OK 5/5");
+}
+
+TEST(RateLimit, NegativeHitsHangOnNoOtherDescriptor) {
+  TestDoor door(descriptors(), {.rls = {.metadata = RlsOptions::Metadata::always}});
+  door.ask({{"user", "u"}}, 3);
+  auto both = request_of({{{"user", "u"}}, {{"tenant", "t"}}}, 2);
+  both.mutable_descriptors(0)->set_is_negative_hits(true);
+  EXPECT_EQ(TestDoor::show(door.ask(both)), "OK: OK 4/5, OK 1/3");
+  const auto refused = door.ask(both);
+  EXPECT_EQ(TestDoor::show(refused), "OVER: OK 5/5, OVER 1/3");
+  EXPECT_EQ(refused.dynamic_metadata().fields().at("rule").string_value(), "d.tenant");
+  // What has nothing to give back, or takes no part, is OK as well.
+  auto others = request_of({{{"shut", "x"}}, {{"open", "x"}}, {{"nobody", "x"}}, {{"dark", "x"}}});
+  for (auto& d : *others.mutable_descriptors()) d.set_is_negative_hits(true);
+  EXPECT_EQ(TestDoor::show(door.ask(others)), "OK: OK 0/0, OK 4294967295, OK 0, OK 1/1");
 }
 
 TEST(RateLimit, CountsUnderNamesThatTheRequestMakesUp) {

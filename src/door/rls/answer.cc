@@ -29,7 +29,7 @@ struct Told {
   std::int64_t remaining() const { return verdict ? verdict->decision.remaining : 0; }
   Duration wait() const { return verdict ? verdict->decision.retry_after : kNever; }
   /// Has a limit that can be told.
-  bool limited() const { return verdict || (over && match->rule != nullptr); }
+  bool limited() const { return verdict || match->outcome == policy::Match::Outcome::refuse; }
 };
 
 Told told(const Requests& batch, std::span<const Decision> decisions, std::size_t i) {
@@ -39,7 +39,7 @@ Told told(const Requests& batch, std::span<const Decision> decisions, std::size_
     t.verdict = policy::combine(chain);
     t.over = !t.verdict->decision.allowed();
   } else {
-    t.over = t.match->outcome == policy::Match::Outcome::refuse;
+    t.over = t.match->outcome == policy::Match::Outcome::refuse && t.item.role != Item::Role::refund;
   }
   return t;
 }
@@ -114,7 +114,8 @@ class Answer {
   /// one with the fewest tokens left.
   void weigh(const Told& t) {
     const bool refuses = t.over && t.item.role == Item::Role::decides;
-    if (!t.limited() || (t.item.role == Item::Role::shadow && t.over)) return;
+    if (!t.limited() || t.item.role == Item::Role::refund || (t.item.role == Item::Role::shadow && t.over))
+      return;
     const bool graver = !deciding_            ? true
                         : refuses != refused_ ? refuses
                         : refuses             ? t.wait() > deciding_->wait()
@@ -203,6 +204,10 @@ observe::RuleHits hits_of(const Told& t, const RlsOptions& options) {
   observe::RuleHits all{};
   const auto set = [&](RuleCount which, std::uint64_t n) { all[static_cast<std::size_t>(which)] = n; };
   const std::uint64_t hits = t.item.hits;
+  if (t.item.role == Item::Role::refund) {
+    set(RuleCount::negative_hits, hits);
+    return all;
+  }
   set(RuleCount::hits, hits);
   if (t.over) {
     set(RuleCount::over_limit, hits);

@@ -53,7 +53,10 @@ class Asking {
       if (m.rule->stat_by_value && !brought(m))
         name(batch_.items.back(), policies.stat_name(*domain, scratch_.entries));
       replaces |= !m.rule->replaces.empty();
-      set_role(*m.rule, m, batch_.items.back());
+      if (descriptor.is_negative_hits())
+        batch_.items.back().role = Item::Role::refund;
+      else
+        set_role(*m.rule, m, batch_.items.back());
     }
     if (replaces) policy::drop_replaced(std::span(batch_.matches).subspan(first_));
     if (domain == nullptr) name_all(request_.domain());
@@ -137,7 +140,8 @@ class Asking {
       return false;
     }
     for (std::size_t i = first_; i < batch_.items.size(); ++i)
-      if (batch_.items[i].role != Item::Role::decides && asks(i)) append(i, Op::take);
+      if (batch_.items[i].role != Item::Role::decides && asks(i))
+        append(i, batch_.items[i].role == Item::Role::refund ? Op::refund : Op::take);
     return true;
   }
 

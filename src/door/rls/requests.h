@@ -10,7 +10,8 @@
 //
 // A request's descriptors stand or fall together (Charge::all_or_nothing): the buckets of all rules that
 // count are one chain in the store. Rules that do not decide alone whether the request passes (shadow mode,
-// quota mode, keys outside of enforce_percent) are charged for themselves.
+// quota mode, keys outside of enforce_percent) are charged for themselves, and so are descriptors that give
+// hits back.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +38,7 @@ struct Item {
     decides,  ///< If it is over its limit, so is the request.
     shadow,   ///< Only told and counted.
     quota,    ///< The request is over if every quota group is.
+    refund,   ///< Gives back; is never over, and hangs on no other descriptor.
   };
   Role role = Role::decides;
   std::uint8_t group = 0;   ///< Of a quota.
