@@ -79,8 +79,8 @@ TEST(PolicyYaml, EveryField) {
   EXPECT_EQ(below.consistency, Consistency::leased);
   const Rule& b = *reading.set->rules()[2];
   EXPECT_EQ(b.text(), "60/min burst 5");
-  EXPECT_EQ(b.unit, Unit::minute);  // As near as current_limit comes.
-  EXPECT_EQ(b.requests_per_unit, 60u);
+  EXPECT_EQ(b.unit, Unit::unknown);  // current_limit tells the quota that decides.
+  EXPECT_EQ(b.requests_per_unit, 0u);
 }
 
 TEST(PolicyYaml, UnitsArePeriods) {

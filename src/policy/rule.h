@@ -54,8 +54,8 @@ struct Rule {
 
   std::string name;                     ///< Of rate_limit; may be empty. For current_limit and `replaces`.
   std::vector<std::string> replaces;    ///< Names whose rules fall away if they match in the same request.
-  std::uint32_t requests_per_unit = 0;  ///< As written, for current_limit.
-  Unit unit = Unit::unknown;            ///< As written; of `quotas` alone the first one's period; or unknown.
+  std::uint32_t requests_per_unit = 0;  ///< As written, for current_limit; 0 of `quotas` alone.
+  Unit unit = Unit::unknown;            ///< As well; unknown of `quotas` alone.
   Mode mode = Mode::enforce;
   bool quota_mode = false;
   bool detailed_metric = false;

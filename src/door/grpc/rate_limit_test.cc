@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "door/grpc/testing.h"
+#include "policy/policy_yaml.h"
 
 namespace sluice::door::grpc {
 namespace {
@@ -259,6 +260,33 @@ TEST(RateLimit, ARuleOfQuotasAlone) {
   EXPECT_EQ(TestDoor::show(response), "OK: OK 2/3");
   EXPECT_EQ(response.statuses(0).current_limit().unit(), rls::RateLimitResponse::RateLimit::HOUR);
   EXPECT_EQ(door.ask({{"k", "v"}}, 3), "OVER: OVER 2/3");
+}
+
+// The reader gave such a rule the first quota's number and unit, which were then told whichever decided.
+TEST(RateLimit, QuotasAloneAsReadFromAFile) {
+  const auto reading = policy::read_policies({{"p.yaml", R"(
+domain: d
+descriptors:
+  - key: k
+    deny: [never]
+    rate_limit: {quotas: [2/s burst 3, 4/min, 100/5min]}
+)"}});
+  ASSERT_TRUE(reading) << policy::problems_text(reading.problems);
+  TestDoor door({});
+  door.policies.replace(reading.set);
+  using Limit = rls::RateLimitResponse::RateLimit;
+  const auto limit = [&](const rls::RateLimitResponse& r) { return r.statuses(0).current_limit(); };
+  auto response = door.ask(request_of({{{"k", "v"}}}, 3));
+  EXPECT_EQ(TestDoor::show(response), "OK: OK 0/2");
+  EXPECT_EQ(limit(response).unit(), Limit::SECOND);
+  door.now += 1s;
+  response = door.ask(request_of({{{"k", "v"}}}, 2));  // The second gave two back, the minute none yet.
+  EXPECT_EQ(TestDoor::show(response), "OVER: OVER 1/4");
+  EXPECT_EQ(limit(response).unit(), Limit::MINUTE);
+  EXPECT_EQ(response.statuses(0).duration_until_reset().seconds(), 44);
+  response = door.ask(request_of({{{"k", "never"}}}));
+  EXPECT_EQ(TestDoor::show(response), "OVER: OVER 0/2");
+  EXPECT_EQ(limit(response).unit(), Limit::SECOND);
 }
 
 TEST(RateLimit, DecisionsAreCountedByRule) {

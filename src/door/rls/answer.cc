@@ -49,10 +49,12 @@ void tell_limit(const Told& t, Response::RateLimit& limit) {
   if (!rule.name.empty()) limit.set_name(rule.name);
   limit.set_requests_per_unit(rule.requests_per_unit);
   limit.set_unit(static_cast<Unit>(rule.unit));
-  if (rule.unit != policy::Unit::unknown || !t.verdict) return;
-  // The rule has quotas alone: the one that decided, in Envoy's words if these have a word for its period.
-  limit.set_requests_per_unit(clamp(t.quota().tokens()));
-  limit.set_unit(static_cast<Unit>(policy::unit_of(t.quota().period())));
+  if (rule.unit != policy::Unit::unknown || !rule.limit) return;
+  // The rule has quotas alone: the one that decided, in Envoy's words if these have a word for its period. If
+  // a list decided, the first one.
+  const Quota& quota = t.verdict ? t.quota() : rule.limit->quotas.front();
+  limit.set_requests_per_unit(clamp(quota.tokens()));
+  limit.set_unit(static_cast<Unit>(policy::unit_of(quota.period())));
 }
 
 void tell(const Told& t, Status& status) {
