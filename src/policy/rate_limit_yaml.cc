@@ -141,6 +141,7 @@ Rule FileReader::lists_rule(const DescriptorFlags& flags, Place place) const {
   rule.mode = flags.shadow ? Mode::shadow : Mode::enforce;
   rule.quota_mode = flags.quota_mode;
   rule.detailed_metric = flags.detailed_metric;
+  rule.metadata = flags.metadata;
   rule.file = file_;
   rule.line = place.line;
   return rule;

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "policy/limit.h"
+#include "policy/metadata.h"
 #include "policy/value_list.h"
 
 namespace sluice::policy {
@@ -65,6 +67,10 @@ struct Rule {
   std::int32_t enforce_percent = 100;
   OnStoreFailure on_store_failure = OnStoreFailure::local;
   Consistency consistency = Consistency::exact;
+
+  /// A map that is told to the proxy when the rule lets a request pass; may be null. Shared, since a rule is
+  /// a value.
+  std::shared_ptr<const Metadata> metadata;
 
   std::string file;  ///< Where it is written.
   int line = 0;

@@ -1,4 +1,5 @@
 // ShouldRateLimit: what is answered, and what is charged.
+#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -250,6 +251,44 @@ TEST(RateLimit, MetadataNamesTheRuleThatRefused) {
   EXPECT_EQ(always.ask(both).dynamic_metadata().fields().at("rule").string_value(), "d.tenant");
   TestDoor never(descriptors(), {.rls = {.metadata = RlsOptions::Metadata::never}});
   for (int i = 0; i < 4; ++i) EXPECT_FALSE(never.ask(both).has_dynamic_metadata());
+}
+
+TEST(RateLimit, MetadataOfTheRulesThatLetItPass) {
+  const auto reading = policy::read_policies({{"p.yaml", R"(
+domain: d
+descriptors:
+  - key: backend_name
+    value: a
+    quota_mode: true
+    metadata: {name: first, route: {a: 1, both: "1"}, weights: [1.5, true, ~, -2]}
+    rate_limit: {unit: hour, requests_per_unit: 1}
+  - key: backend_name
+    value: b
+    quota_mode: true
+    metadata: {name: second, route: {b: 2, both: "2"}}
+    rate_limit: {unit: hour, requests_per_unit: 2}
+  - key: open
+    metadata: {name: open}
+    rate_limit: {unlimited: true}
+)"}});
+  ASSERT_TRUE(reading) << policy::problems_text(reading.problems);
+  TestDoor door({});
+  door.policies.replace(reading.set);
+  const auto told = [&] {
+    const auto response =
+        door.ask(request_of({{{"open", "x"}}, {{"backend_name", "a"}}, {{"backend_name", "b"}}}));
+    const auto& fields = response.dynamic_metadata().fields();
+    const auto found = fields.find("metadata");
+    return found == fields.end() ? "" : found->second.struct_value().ShortDebugString();
+  };
+  const auto is = [](const std::string& text, const char* json) {
+    google::protobuf::Struct want;
+    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(json, &want).ok());
+    EXPECT_EQ(text, want.ShortDebugString());
+  };
+  is(told(), R"({"name":"first","route":{"a":1,"b":2,"both":"1"},"weights":[1.5,true,null,-2]})");
+  is(told(), R"({"name":"second","route":{"b":2,"both":"2"}})");  // The first has none left.
+  EXPECT_EQ(told(), "") << "nobody lets it pass";
 }
 
 TEST(RateLimit, ARuleOfQuotasAlone) {

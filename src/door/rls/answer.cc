@@ -5,6 +5,7 @@
 
 #include "door/ratelimit_fields.h"
 #include "door/rls/requests.h"
+#include "door/rls/rule_metadata.h"
 
 namespace sluice::door::rls {
 
@@ -81,6 +82,12 @@ class Overall {
     groups_ |= group;
     if (t.over) groups_over_ |= group;
   }
+  /// Passed, and so did its quota group.
+  bool passed(const Told& t) const {
+    const bool group_over = (groups_over_ >> (t.item.group % 64) & 1) != 0;
+    return (!t.over || t.item.role == Item::Role::shadow) &&
+           !(t.item.role == Item::Role::quota && group_over);
+  }
   bool over() const { return any_ || (groups_ != 0 && groups_ == groups_over_); }
 
  private:
@@ -102,6 +109,7 @@ class Answer {
       weigh(t);
     }
     const bool over = overall_.over();
+    add_rules_metadata(decisions, part);
     response_.set_overall_code(over && !options.shadow ? Response::OVER_LIMIT : Response::OK);
     if (!deciding_) return;
     if (options.x_ratelimit_fields) add_x_fields();
@@ -156,6 +164,19 @@ class Answer {
     append_remaining(field, d);
     add("RateLimit", std::move(field));
     if (over && d.outcome == Outcome::refused) add("Retry-After", std::to_string(seconds_up(d.retry_after)));
+  }
+
+  /// Of the rules that let the request pass, as envoyproxy/ratelimit merges it: for the proxy to choose by.
+  void add_rules_metadata(std::span<const Decision> decisions, const Part& part) {
+    for (std::size_t i = part.first; i < part.first + part.count; ++i) {
+      const policy::Match& match = batch_.matches[i];
+      const bool takes_part = match.rule != nullptr && match.rule->metadata != nullptr &&
+                              match.outcome != policy::Match::Outcome::none &&
+                              match.rule->kind != policy::Rule::Kind::unlimited;
+      if (!takes_part || !overall_.passed(told(batch_, decisions, i))) continue;
+      auto& fields = *response_.mutable_dynamic_metadata()->mutable_fields();
+      merge_metadata(*match.rule->metadata, *fields["metadata"].mutable_struct_value());
+    }
   }
 
   const std::string& rule_name() const {
