@@ -60,7 +60,7 @@ void HttpBatch::clear() {
   constexpr std::size_t kKept = 64 * 1024;  // Larger buffers are given back.
   clear_asks();
   items.clear();
-  if (!rls.items.empty()) rls.clear();
+  if (rls.policies != nullptr) rls.clear();
   replies.clear();
   text.clear();
   if (text.capacity() > kKept) text = {};
