@@ -213,13 +213,12 @@ class Answer {
 std::uint64_t near_limit(const Told& t, std::uint64_t hits, std::int64_t millionths) {
   if (!t.verdict || hits == 0) return 0;
   const Decision& d = t.verdict->decision;
-  const auto threshold =
-      static_cast<std::int64_t>(static_cast<__int128>(d.capacity) * millionths / 1'000'000);
-  const std::int64_t cost = t.match->rule->cost;
   const std::int64_t tokens = t.match->rule->tokens(hits);
   const std::int64_t given = d.capacity - d.remaining + (tokens - d.granted);
-  const std::int64_t near = std::min(given - threshold, tokens);
-  return near <= 0 ? 0 : static_cast<std::uint64_t>((near - 1) / cost + 1);
+  const auto threshold = static_cast<__int128>(d.capacity) * millionths;  // In millionths of a token.
+  if (static_cast<__int128>(given) * 1'000'000 <= threshold) return 0;    // Most: it needs no division.
+  const std::int64_t near = std::min(given - static_cast<std::int64_t>(threshold / 1'000'000), tokens);
+  return near <= 0 ? 0 : static_cast<std::uint64_t>((near - 1) / t.match->rule->cost + 1);
 }
 
 observe::RuleHits hits_of(const Told& t, const RlsOptions& options) {
