@@ -99,16 +99,20 @@ void append_line(std::string_view family, std::string_view labels, std::uint64_t
 }  // namespace
 
 void append_rules(const RuleSums& rules, const NamedCounts::Names& named, std::string& out) {
+  constexpr std::size_t kBesideLabels = 64;  // Of a line: the family's name and the number.
+  std::size_t bytes = 0;
   std::vector<std::pair<std::string, const RuleHits*>> series;
   const auto add = [&](std::string_view domain, std::string_view name, const RuleHits& hits) {
     std::string labels;
     append_label("domain", domain, labels);
     append_label(",rule", name, labels);
+    bytes += labels.size() + kBesideLabels;
     series.emplace_back(std::move(labels), &hits);
   };
   for (const auto& [name, hits] : rules) add(name.first, name.second, hits);
   for (const auto& [domain, names] : named.domains)
     for (const auto& [name, hits] : names) add(domain, name, hits);
+  out.reserve(out.size() + bytes * kRuleCounts);
   for (std::size_t i = 0; i < kRuleCounts; ++i) {
     append_head(kFamilies[i], out);
     for (const auto& [labels, hits] : series) append_line(kFamilies[i].name, labels, (*hits)[i], out);
