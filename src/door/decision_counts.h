@@ -17,6 +17,7 @@ class DecisionCounts {
   explicit DecisionCounts(observe::Decisions* to) : to_(to) {}
 
   bool on() const { return to_ != nullptr; }
+  observe::Decisions& to() const { return *to_; }  ///< REQUIRES: on().
   /// One request: its first ask, its decision. `limit` is one view a limit and stays until report(). What
   /// only asks, gives back or settles does not count.
   void count(std::string_view limit, const store::Ask& ask, Outcome outcome) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "observe/rule_counts.h"
 #include "sluice/decision.h"
 
 namespace sluice::observe {
@@ -16,6 +17,14 @@ class Decisions {
   /// `n` requests under `limit` came out as `outcome`. The view is valid during the call. Requests that only
   /// ask (peek, cost 0) and those that give back (refund, reset, settle) are not reported.
   virtual void decided(std::string_view limit, sluice::Outcome outcome, std::uint64_t n) = 0;
+
+  // Of the policies' rules, once a descriptor:
+  virtual void hit(const CountedRule& /*rule*/, const RuleHits& /*hits*/) {}
+  /// A rule whose name depends on the request (detailed_metric, value_to_metric, a limit in the request).
+  virtual void hit(std::string_view /*domain*/, std::string_view /*name*/, const RuleHits& /*hits*/) {}
+  virtual void unknown_domain(std::string_view /*domain*/) {}
+  /// A request that shadow_all let pass.
+  virtual void shadowed() {}
 };
 
 }  // namespace sluice::observe

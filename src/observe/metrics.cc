@@ -62,4 +62,14 @@ std::uint64_t Metrics::requests(std::string_view door) const {
   return sums.total();
 }
 
+void Metrics::add_to(RuleSums& rules) const {
+  for (const DoorMetrics& door : doors_) door.add_to(rules);
+}
+
+std::uint64_t Metrics::shadowed_requests() const {
+  std::uint64_t sum = 0;
+  for (const DoorMetrics& door : doors_) sum += door.shadowed_requests();
+  return sum;
+}
+
 }  // namespace sluice::observe

@@ -55,15 +55,24 @@ struct Latencies {
 /// Of one door on one loop. Written by that loop's thread, read by any.
 class DoorMetrics final : public Decisions {
  public:
-  explicit DoorMetrics(std::string_view door) : door_(door) {}
+  /// `named` outlives this.
+  DoorMetrics(std::string_view door, NamedCounts& named) : door_(door), named_(named) {}
 
   void decided(std::string_view limit, Outcome outcome, std::uint64_t n) override;
+  void hit(const CountedRule& rule, const RuleHits& hits) override { rules_.hit(rule, hits); }
+  void hit(std::string_view domain, std::string_view name, const RuleHits& hits) override {
+    named_.hit(domain, name, hits);
+  }
+  void unknown_domain(std::string_view domain) override { named_.unknown_domain(domain); }
+  void shadowed() override { add(shadowed_, 1); }
   /// `n` requests that were read together have their replies after `took`: each counts as so long.
   void answered(std::uint64_t n, Duration took);
 
   const std::string& door() const { return door_; }
   void add_to(std::map<std::string, Outcomes, std::less<>>& limits) const;
   void add_to(Latencies& latencies) const;
+  void add_to(RuleSums& rules) const { rules_.add_to(rules); }
+  std::uint64_t shadowed_requests() const { return shadowed_.load(std::memory_order_relaxed); }
 
  private:
   using Counter = std::atomic<std::uint64_t>;
@@ -84,18 +93,29 @@ class DoorMetrics final : public Decisions {
   std::atomic<const Limit*> latest_{nullptr};  // Where readers begin; release: what it leads to is there.
   std::array<Counter, kLatencyBounds.size() + 1> latencies_{};
   Counter latency_ns_{0};
+  Counter shadowed_{0};
+  RuleCounts rules_;
+  NamedCounts& named_;
 };
 
 class Metrics {
  public:
+  /// Names of rules that requests make up, of all doors together; the rest is kOtherNames.
+  explicit Metrics(std::size_t detailed_series_max = 1000) : named_(detailed_series_max) {}
+
   /// A new part, which lives as long as this. Not while others read.
-  DoorMetrics& door(std::string_view name) { return doors_.emplace_back(name); }
+  DoorMetrics& door(std::string_view name) { return doors_.emplace_back(name, named_); }
 
   std::map<std::string, Outcomes, std::less<>> limits() const;      ///< By limit, of all doors.
   std::map<std::string, Latencies, std::less<>> latencies() const;  ///< By door.
   std::uint64_t requests(std::string_view door) const;              ///< Answered by all loops of one door.
+  /// Adds what all doors counted. The names live as long as this.
+  void add_to(RuleSums& rules) const;
+  NamedCounts::Names named() const { return named_.names(); }
+  std::uint64_t shadowed_requests() const;
 
  private:
+  NamedCounts named_;
   std::deque<DoorMetrics> doors_;
 };
 
@@ -114,6 +134,8 @@ struct Family {
 
 /// The page in the Prometheus text format, version 0.0.4. Its content type:
 inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
-std::string metrics_text(const Metrics& metrics, std::span<const Family> others);
+/// `in_force` are the rules of now, which are told even if they have counted nothing yet.
+std::string metrics_text(const Metrics& metrics, std::span<const Family> others,
+                         std::span<const RuleName> in_force = {});
 
 }  // namespace sluice::observe

@@ -71,12 +71,23 @@ MetricFamily converted(const Family& from) {
 
 }  // namespace
 
-std::string metrics_text(const Metrics& metrics, std::span<const Family> others) {
+std::string metrics_text(const Metrics& metrics, std::span<const Family> others,
+                         std::span<const RuleName> in_force) {
   std::vector<MetricFamily> families;
   families.push_back(decisions(metrics));
   families.push_back(latencies(metrics));
   for (const Family& family : others) families.push_back(converted(family));
-  return prometheus::TextSerializer().Serialize(families);
+  families.push_back(converted({"sluice_shadowed_requests_total",
+                                "Requests over a limit that shadow_all let pass.",
+                                Family::Kind::counter,
+                                {{{}, static_cast<double>(metrics.shadowed_requests())}}}));
+  std::string page = prometheus::TextSerializer().Serialize(families);
+  RuleSums rules;
+  if (in_force.size() <= kRulesCountedMax)
+    for (const RuleName& name : in_force) rules[name];
+  metrics.add_to(rules);
+  append_rules(rules, metrics.named(), page);
+  return page;
 }
 
 }  // namespace sluice::observe

@@ -53,8 +53,10 @@ class Writer {
     text("file", rule.file);
     raw("line", std::to_string(rule.line));
     text("limit", rule.text());
-    raw("requests_per_unit", std::to_string(rule.requests_per_unit));
-    text("unit", unit_name(rule.unit));
+    if (rule.unit != Unit::unknown) {  // Else it has quotas alone.
+      raw("requests_per_unit", std::to_string(rule.requests_per_unit));
+      text("unit", unit_name(rule.unit));
+    }
     raw("shadow_mode", rule.mode == Mode::shadow ? "true" : "false");
     if (rule.limit && e.outcome == Match::Outcome::ask) {
       name("buckets");

@@ -1,6 +1,7 @@
 #include "policy/policy_set.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "policy/domain.h"
@@ -46,6 +47,11 @@ void finish_key(std::span<const Entry> descriptor, std::size_t at, std::string& 
   keys.pop_back();  // The last "|".
 }
 
+std::uint64_t next_serial() {
+  static std::atomic<std::uint64_t> last{0};  // Sets are read on several threads. relaxed: a number, no more.
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 enum class Listed : std::uint8_t { no, allowed, denied };
 
 Listed listed(const Domain& domain, const Domain::Node& node, std::span<const Entry> descriptor) {
@@ -86,13 +92,14 @@ void append_stat(std::string& name, std::string_view key, std::string_view value
 
 std::string Descriptor::text() const { return value.empty() ? key : key + "_" + value; }
 
-PolicySet::PolicySet() = default;
+PolicySet::PolicySet() : PolicySet(std::vector<Policy>()) {}
 PolicySet::~PolicySet() = default;
 
-PolicySet::PolicySet(std::vector<Policy> policies) {
+PolicySet::PolicySet(std::vector<Policy> policies) : serial_(next_serial()) {
   for (Policy& policy : policies) {
     auto domain = std::make_unique<Domain>(std::move(policy));
     for (Rule& rule : domain->rules()) {
+      rule.domain = domain->name();
       rule.index = static_cast<std::uint32_t>(rules_.size());
       rules_.push_back(&rule);
     }
@@ -144,6 +151,8 @@ std::unique_ptr<const Rule> PolicySet::override_rule(const Domain* domain, std::
   if (domain == nullptr || unit == Unit::unknown) return nullptr;
   auto rule = std::make_unique<Rule>();
   rule->full_name = domain->name();
+  rule->domain = domain->name();
+  rule->stat_by_value = true;
   for (const Entry& e : descriptor) append_stat(rule->full_name, e.key, e.value);
   rule->requests_per_unit = requests_per_unit;
   rule->unit = unit;

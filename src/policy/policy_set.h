@@ -85,6 +85,7 @@ class PolicySet {
   const Domain* find(std::string_view domain) const;
   std::vector<std::string_view> domains() const;
   const std::vector<const Rule*>& rules() const { return rules_; }  ///< By Rule::index.
+  std::uint64_t serial() const { return serial_; }  ///< Another one for each set of the process; not 0.
 
   /// Appends the bucket's key to `keys` (the views come after the last append). Null domain: none.
   Match match(const Domain* domain, std::span<const Entry> descriptor, std::string& keys) const;
@@ -110,6 +111,7 @@ class PolicySet {
  private:
   std::map<std::string, std::unique_ptr<Domain>, std::less<>> domains_;
   std::vector<const Rule*> rules_;
+  const std::uint64_t serial_;
 };
 
 /// Drops, among the matches of one request, those whose rule's name another one `replaces`: they become none

@@ -141,10 +141,18 @@ class Reader : FileReader {
     } else if (field == "deny") {
       values(value, field, w.descriptor.deny);
     } else if (field == "metadata") {
-      warning(place, "metadata is not passed on by this version");
+      metadata(value, w.flags);
     } else {
       misplaced(field, place, Level::descriptor);
     }
+  }
+
+  void metadata(const YamlNode& value, DescriptorFlags& flags) {
+    if (value.kind == YamlNode::Kind::null) return;
+    if (value.kind != YamlNode::Kind::map)
+      return problem(value.place, std::string("metadata is a map, found ") + value.kind_name() +
+                                      "; write metadata: {name: value}");
+    flags.metadata = std::make_shared<const Metadata>(metadata_of(value));
   }
 
   void unique(const std::string& name, const std::string& full, Place place, Level1& seen) {

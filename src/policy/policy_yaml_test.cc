@@ -79,8 +79,8 @@ TEST(PolicyYaml, EveryField) {
   EXPECT_EQ(below.consistency, Consistency::leased);
   const Rule& b = *reading.set->rules()[2];
   EXPECT_EQ(b.text(), "60/min burst 5");
-  EXPECT_EQ(b.unit, Unit::minute);  // As near as current_limit comes.
-  EXPECT_EQ(b.requests_per_unit, 60u);
+  EXPECT_EQ(b.unit, Unit::unknown);  // current_limit tells the quota that decides.
+  EXPECT_EQ(b.requests_per_unit, 0u);
 }
 
 TEST(PolicyYaml, UnitsArePeriods) {
@@ -205,6 +205,8 @@ constexpr const char* kOurs[][2] = {
     {"domain: d\n---\ndomain: e", "f:3:1: a second document; a file holds one"},
     {"domain: d\ndomain: e",
      "f:2:1: \"domain\" stands here a second time (first in line 1); remove or rename one"},
+    {"D- {key: k, metadata: x}",
+     "f:3:22: metadata is a map, found a single value; write metadata: {name: value}"},
     {"D- {key: k, rate_limit: {unit: day, requests_per_unit: 010}}",
      "f:3:55: requests_per_unit is a whole number from 0 to 4294967295, without quotation marks, found "
      "\"010\""},
@@ -276,8 +278,7 @@ TEST(PolicyYaml, WhatHasNoEffectIsWarnedOf) {
             "f:3:42: requests_per_unit has no effect beside unlimited; remove it");
   EXPECT_EQ(warned(unfold("D- {key: k, rate_limit: {unit: day}}")),
             "f:3:31: requests_per_unit is missing, which is 0 and refuses all; write it");
-  EXPECT_EQ(warned(unfold("D- {key: k, metadata: {any: [1.5, x]}}")),
-            "f:3:12: metadata is not passed on by this version");
+  EXPECT_EQ(warned(unfold("D- {key: k, metadata: {any: [1.5, x]}}")), "");
 }
 
 TEST(PolicyYaml, SeveralFilesAndDomains) {

@@ -141,6 +141,7 @@ Rule FileReader::lists_rule(const DescriptorFlags& flags, Place place) const {
   rule.mode = flags.shadow ? Mode::shadow : Mode::enforce;
   rule.quota_mode = flags.quota_mode;
   rule.detailed_metric = flags.detailed_metric;
+  rule.metadata = flags.metadata;
   rule.file = file_;
   rule.line = place.line;
   return rule;
@@ -287,11 +288,7 @@ void FileReader::put_together(const Written& w, Rule& rule, Place place) {
     return problem(w.quotas_at, std::to_string(quotas.size()) + " quotas; at most " +
                                     std::to_string(kQuotasMax) + " in a rate limit");
   if (quotas.empty()) return;  // Each was told of.
-  if (!own) {                  // For current_limit, as near as its words allow.
-    const Quota& first = quotas.front();
-    rule.unit = unit_of(first.period());
-    rule.requests_per_unit = static_cast<std::uint32_t>(std::min<std::int64_t>(first.tokens(), UINT32_MAX));
-  }
+  if (!own) rule.requests_per_unit = 0;
   rule.limit.emplace("", std::move(quotas));
 }
 

@@ -1,6 +1,7 @@
 // rate_limit_yaml.h: the reader's words for one file of policies, and its part for rate_limit.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct DescriptorFlags {
   bool shadow = false;
   bool quota_mode = false;
   bool detailed_metric = false;
+  std::shared_ptr<const Metadata> metadata = {};
 };
 
 class FileReader {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "policy/limit.h"
+#include "policy/metadata.h"
 #include "policy/value_list.h"
 
 namespace sluice::policy {
@@ -47,14 +49,15 @@ struct Rule {
   };
 
   std::string full_name;  ///< "messaging.message_type_marketing.to_number": of statistics and of its buckets.
+  std::string_view domain;  ///< Its domain's name; lives as long as the set.
   std::uint32_t index = 0;  ///< In PolicySet::rules(), dense: for a table of counters.
   Kind kind = Kind::quota;
   std::optional<Limit> limit;  ///< kind quota: what append_asks() takes; it holds the mode, too.
 
   std::string name;                     ///< Of rate_limit; may be empty. For current_limit and `replaces`.
   std::vector<std::string> replaces;    ///< Names whose rules fall away if they match in the same request.
-  std::uint32_t requests_per_unit = 0;  ///< As written, for current_limit.
-  Unit unit = Unit::unknown;            ///< As written; of `quotas` alone the first one's period; or unknown.
+  std::uint32_t requests_per_unit = 0;  ///< As written, for current_limit; 0 of `quotas` alone.
+  Unit unit = Unit::unknown;            ///< As well; unknown of `quotas` alone.
   Mode mode = Mode::enforce;
   bool quota_mode = false;
   bool detailed_metric = false;
@@ -64,6 +67,10 @@ struct Rule {
   std::int32_t enforce_percent = 100;
   OnStoreFailure on_store_failure = OnStoreFailure::local;
   Consistency consistency = Consistency::exact;
+
+  /// A map that is told to the proxy when the rule lets a request pass; may be null. Shared, since a rule is
+  /// a value.
+  std::shared_ptr<const Metadata> metadata;
 
   std::string file;  ///< Where it is written.
   int line = 0;

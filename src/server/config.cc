@@ -70,6 +70,14 @@ constexpr std::array kSettings = {
     Setting{"shadow-all", "BOOL",
             "true: gRPC's overall_code is always OK; the statuses say what would have been.",
             &Config::shadow_all},
+    Setting{"near-limit-ratio", "RATIO",
+            "From which part of a rule's limit on its hits are counted as near it in the statistics.",
+            &Config::near_limit_ratio},
+    Setting{
+        "max-detailed-series", "N",
+        "Names of rules in the statistics that requests make up (detailed_metric, value_to_metric, limits in "
+        "requests). Beyond them all are counted as #other.",
+        &Config::max_detailed_series, 0, 1'000'000},
     Setting{"request-time", "DURATION",
             "From the first byte of a request to its last; then its connection is closed. 0: "
             "any time.",
@@ -138,6 +146,7 @@ struct Set {
     config.*m = *value;
     return Done{};
   }
+  Status operator()(Ratio Config::* m) const { return take(m, parse_ratio(text)); }
   Status operator()(bool Config::* m) const {
     if (text != "true" && text != "false") return bad(text, "true or false");
     config.*m = text == "true";
@@ -160,6 +169,12 @@ struct Get {
   std::string operator()(std::int64_t Config::* m) const { return std::to_string(config.*m); }
   std::string operator()(Duration Config::* m) const { return duration_text(config.*m); }
   std::string operator()(Bytes Config::* m) const { return std::to_string((config.*m).count); }
+  std::string operator()(Ratio Config::* m) const {
+    const auto millionths = (config.*m).millionths;
+    std::string digits = std::to_string(1'000'000 + millionths % 1'000'000);
+    digits.erase(digits.find_last_not_of('0') + 1);
+    return std::to_string(millionths / 1'000'000) + (digits.size() > 1 ? "." + digits.substr(1) : "");
+  }
   std::string operator()(bool Config::* m) const { return config.*m ? "true" : "false"; }
   std::string operator()(Level Config::* m) const {
     return std::string(kLevels[static_cast<std::size_t>(config.*m)].first);
@@ -185,6 +200,21 @@ std::string duration_text(Duration d) {
   for (const auto& [name, length] : kDurations)
     if (d % length == Duration{0}) return std::to_string(d / length) + std::string(name);
   return "";
+}
+
+Result<Ratio> parse_ratio(std::string_view text) {
+  constexpr std::size_t kDigits = 6;
+  Scanner scan(text.substr(0, text.find('.')));
+  const auto whole = scan.whole_number();
+  std::string digits(text.find('.') == text.npos ? "0" : text.substr(text.find('.') + 1));
+  const bool good = whole && scan.at_end() && *whole <= 1 && !digits.empty() && digits.size() <= kDigits &&
+                    digits.find_first_not_of("0123456789") == digits.npos;
+  if (good) {
+    digits.resize(kDigits, '0');
+    const auto millionths = *whole * 1'000'000 + std::stoll(digits);
+    if (millionths <= 1'000'000) return Ratio{millionths};
+  }
+  return bad(text, "a number from 0 to 1 such as 0.8, with six digits behind the point at most");
 }
 
 Result<Bytes> parse_bytes(std::string_view text) {

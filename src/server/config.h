@@ -27,6 +27,11 @@ struct Bytes {
   std::int64_t count = 0;
 };
 
+/// A part of a whole, from 0 to 1.
+struct Ratio {
+  std::int64_t millionths = 0;
+};
+
 struct Config {
   net::Address resp{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 6380, .path = {}};
   net::Address http{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 8080, .path = {}};
@@ -48,7 +53,9 @@ struct Config {
   bool charge_each = false;         ///< Of a gRPC request's descriptors; else all or nothing.
   bool x_ratelimit_fields = false;  ///< In gRPC responses, for the proxy to add, as is the next.
   bool ratelimit_fields = false;
-  bool shadow_all = false;  ///< gRPC's overall_code is always OK.
+  bool shadow_all = false;          ///< gRPC's overall_code is always OK.
+  Ratio near_limit_ratio{800'000};  ///< From which part of a limit on statistics call hits near it.
+  std::int64_t max_detailed_series = 1'000;
   Duration request_time = std::chrono::seconds(30);
   Duration output_time = std::chrono::seconds(30);
   Bytes output_max{1 << 20};
@@ -57,8 +64,9 @@ struct Config {
 };
 
 struct Setting {
-  using Member = std::variant<net::Address Config::*, std::string Config::*, std::int64_t Config::*,
-                              Duration Config::*, Bytes Config::*, Level Config::*, bool Config::*>;
+  using Member =
+      std::variant<net::Address Config::*, std::string Config::*, std::int64_t Config::*, Duration Config::*,
+                   Bytes Config::*, Level Config::*, bool Config::*, Ratio Config::*>;
   std::string_view name;   ///< As the flag, without the dashes.
   std::string_view value;  ///< What stands for the value in the help: ADDR, FILE, N, …
   std::string_view help;
@@ -97,6 +105,8 @@ Loaded load_config(const Sources& sources);
 /// "30s", "500ms", "5min", "1h", "0".
 Result<Duration> parse_duration(std::string_view text);
 std::string duration_text(Duration d);
+/// "0.8", "1", with at most six digits behind the point.
+Result<Ratio> parse_ratio(std::string_view text);
 /// "1MB" (1,000,000), "64Ki" (65,536), "4096".
 Result<Bytes> parse_bytes(std::string_view text);
 

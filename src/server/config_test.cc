@@ -102,6 +102,13 @@ TEST(Config, DurationsAndSizes) {
   EXPECT_EQ(parse_bytes("64KiB")->count, 65'536);
   EXPECT_EQ(parse_bytes("7")->count, 7);
   for (const char* text : {"", "1X", "-1", "1.5M", "99999999999G"}) EXPECT_FALSE(parse_bytes(text)) << text;
+  EXPECT_EQ(parse_ratio("0.8")->millionths, 800'000);
+  EXPECT_EQ(parse_ratio("1")->millionths, 1'000'000);
+  EXPECT_EQ(parse_ratio("0.000001")->millionths, 1);
+  EXPECT_EQ(parse_ratio("0")->millionths, 0);
+  for (const char* text :
+       {"", ".", "0.", ".5", "1.1", "1.000001", "2", "-0.1", "0.1234567", "0.8x", "0.8.1", "80%"})
+    EXPECT_FALSE(parse_ratio(text)) << text;
 }
 
 TEST(Config, TheDocumentsHoldTheTable) {

@@ -43,6 +43,7 @@ door::RlsOptions rls_options(const Config& config) {
   options.x_ratelimit_fields = config.x_ratelimit_fields;
   options.ratelimit_fields = config.ratelimit_fields;
   options.shadow = config.shadow_all;
+  options.near_limit_millionths = config.near_limit_ratio.millionths;
   return options;
 }
 

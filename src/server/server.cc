@@ -13,6 +13,7 @@
 #include "net/socket.h"
 #include "observe/metrics.h"
 #include "policy/limits_yaml.h"
+#include "policy/policy_set.h"
 #include "policy/policy_yaml.h"
 #include "server/log.h"
 #include "server/numbers.h"
@@ -43,7 +44,8 @@ struct Server::Impl {
         store({.max_keys = static_cast<std::size_t>(c.max_keys)}),
         snapshots(store, c.snapshot, c.snapshot_every),
         holds(std::make_shared<door::Holds>(static_cast<std::size_t>(c.max_holds))),
-        admission(c.max_connections) {}
+        admission(c.max_connections),
+        metrics(static_cast<std::size_t>(c.max_detailed_series)) {}
 
   struct Seat {  // A loop and what it serves. The order matters: listeners go before doors, doors before the
                  // loop.
@@ -162,8 +164,12 @@ std::string Server::Impl::metrics_page() const {
     doors.push_back({opened[k].door->name, {}});
     for (const Seat& seat : seats) doors.back().net.add(seat.listeners[k]->stats());
   }
-  return observe::metrics_text(metrics,
-                               numbers(doors, store.stats(), holds->size(), snapshots, process, config));
+  const auto set = policies.get();  // Keeps the names that follow.
+  std::vector<observe::RuleName> rules;
+  for (const policy::Rule* rule : set->rules())
+    if (!rule->stat_by_value) rules.emplace_back(rule->domain, rule->full_name);
+  return observe::metrics_text(
+      metrics, numbers(doors, store.stats(), holds->size(), snapshots, process, config), rules);
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<const Door> rows) {

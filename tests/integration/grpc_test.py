@@ -4,6 +4,7 @@
 Needs Debian's python3-grpcio and protobuf-compiler.
 """
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -85,6 +86,11 @@ class Door(Folder):
         path = self.write("policy.yaml", policy)
         return self.enterContext(Server("--policies", path, *arguments, resp="none", grpc="127.0.0.1:0", **options))
 
+    def metrics(self, server):
+        with server.connect("http") as s:
+            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+            return until_end(s).decode()
+
     def service(self, *servers, **options):
         return self.enterContext(Service(*(s.addresses["grpc"] for s in servers), **options))
 
@@ -154,11 +160,52 @@ class GrpcTest(Door):
         service = self.service(server)
         for _ in range(7):
             service.ask(request(("user", "u")), timeout=WAIT)
-        with server.connect("http") as s:
-            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
-            page = until_end(s).decode()
+        page = self.metrics(server)
         self.assertRegex(page, r'(?m)^sluice_decisions_total\{[^}]*limit="test.user"[^}]*outcome="allowed"[^}]*\} 5$')
         self.assertRegex(page, r'(?m)^sluice_decisions_total\{[^}]*limit="test.user"[^}]*outcome="refused"[^}]*\} 2$')
+
+    def test_statistics_by_rule(self):
+        policy = POLICY + """
+  - key: visitor
+    detailed_metric: true
+    rate_limit: {unit: hour, requests_per_unit: 2}
+  - key: trial
+    shadow_mode: true
+    rate_limit: {unit: hour, requests_per_unit: 1}
+"""
+        server = self.server("--max-detailed-series", "2", "--near-limit-ratio", "0.6", "--threads", "2",
+                             policy=policy, http="127.0.0.1:0")
+        service = self.service(server)
+        for _ in range(7):
+            service.ask(request(("user", "u")), timeout=WAIT)
+        for visitor in ("ann", "bob", "ann", "ann", "cid", "dan"):
+            service.ask(request(("visitor", visitor)), timeout=WAIT)
+        for _ in range(2):
+            service.ask(request(("trial", "t")), timeout=WAIT)
+        service.ask(request(("user", "u"), domain="nowhere"), timeout=WAIT)
+
+        def counted(rule):
+            page = self.metrics(server)
+            found = [re.search(rf'(?m)^sluice_rule_{name}_total\{{domain="test",rule="{rule}"\}} (\d+)$', page)
+                     for name in ("hits", "within_limit", "near_limit", "over_limit", "shadow_mode")]
+            return tuple(int(f[1]) for f in found if f)
+
+        self.assertEqual(counted("test.user"), (7, 5, 2, 2, 0))
+        self.assertEqual(counted("test.tenant"), (0, 0, 0, 0, 0), "told before its first hit")
+        self.assertEqual(counted("test.visitor_ann"), (3, 2, 1, 1, 0))
+        self.assertEqual(counted("test.visitor_bob"), (1, 1, 0, 0, 0))
+        self.assertEqual(counted("#other"), (2, 2, 0, 0, 0))
+        self.assertEqual(counted("test.visitor"), (), "it has its values' names")
+        self.assertEqual(counted("test.trial"), (2, 1, 1, 1, 1))
+        page = self.metrics(server)
+        self.assertIn('\nsluice_domain_not_found_total{domain="nowhere"} 1\n', page)
+        self.assertIn("\nsluice_rule_series_refused_total 2\n", page)
+
+        self.write("policy.yaml", policy.replace("  - key: user", "  - key: first\n    rate_limit: {unit: day, requests_per_unit: 1}\n"
+                                                 "  - key: user"))
+        eventually(lambda: counted("test.first") == (0, 0, 0, 0, 0))
+        service.ask(request(("user", "u")), timeout=WAIT)
+        self.assertEqual(counted("test.user"), (8, 5, 2, 3, 0), "counts stay with the name over a reload")
 
     def test_the_end_loses_no_call(self):
         going, staying = self.server(), self.server()

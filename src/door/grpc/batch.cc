@@ -7,7 +7,7 @@ namespace sluice::door::grpc {
 void GrpcBatch::write(std::string& out) {
   for (const Reply& reply : replies) {
     session->answer(*this, reply);
-    if (counts.on()) rls::count(requests, asks, decisions, reply.part, counts);
+    if (counts.on()) rls::count(requests, asks, decisions, reply.part, door.options().rls, counts);
   }
   if (counts.on()) counts.report();
   session->flush(out);

@@ -1,9 +1,12 @@
 // ShouldRateLimit: what is answered, and what is charged.
+#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
 #include <map>
+#include <utility>
 
 #include "door/grpc/testing.h"
+#include "policy/policy_yaml.h"
 
 namespace sluice::door::grpc {
 namespace {
@@ -250,6 +253,44 @@ TEST(RateLimit, MetadataNamesTheRuleThatRefused) {
   for (int i = 0; i < 4; ++i) EXPECT_FALSE(never.ask(both).has_dynamic_metadata());
 }
 
+TEST(RateLimit, MetadataOfTheRulesThatLetItPass) {
+  const auto reading = policy::read_policies({{"p.yaml", R"(
+domain: d
+descriptors:
+  - key: backend_name
+    value: a
+    quota_mode: true
+    metadata: {name: first, route: {a: 1, both: "1"}, weights: [1.5, true, ~, -2]}
+    rate_limit: {unit: hour, requests_per_unit: 1}
+  - key: backend_name
+    value: b
+    quota_mode: true
+    metadata: {name: second, route: {b: 2, both: "2"}}
+    rate_limit: {unit: hour, requests_per_unit: 2}
+  - key: open
+    metadata: {name: open}
+    rate_limit: {unlimited: true}
+)"}});
+  ASSERT_TRUE(reading) << policy::problems_text(reading.problems);
+  TestDoor door({});
+  door.policies.replace(reading.set);
+  const auto told = [&] {
+    const auto response =
+        door.ask(request_of({{{"open", "x"}}, {{"backend_name", "a"}}, {{"backend_name", "b"}}}));
+    const auto& fields = response.dynamic_metadata().fields();
+    const auto found = fields.find("metadata");
+    return found == fields.end() ? "" : found->second.struct_value().ShortDebugString();
+  };
+  const auto is = [](const std::string& text, const char* json) {
+    google::protobuf::Struct want;
+    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(json, &want).ok());
+    EXPECT_EQ(text, want.ShortDebugString());
+  };
+  is(told(), R"({"name":"first","route":{"a":1,"b":2,"both":"1"},"weights":[1.5,true,null,-2]})");
+  is(told(), R"({"name":"second","route":{"b":2,"both":"2"}})");  // The first has none left.
+  EXPECT_EQ(told(), "") << "nobody lets it pass";
+}
+
 TEST(RateLimit, ARuleOfQuotasAlone) {
   policy::Rule rule;
   rule.limit.emplace("", std::vector{*Quota::parse("10/s burst 20"), *Quota::parse("3/h")});
@@ -258,6 +299,33 @@ TEST(RateLimit, ARuleOfQuotasAlone) {
   EXPECT_EQ(TestDoor::show(response), "OK: OK 2/3");
   EXPECT_EQ(response.statuses(0).current_limit().unit(), rls::RateLimitResponse::RateLimit::HOUR);
   EXPECT_EQ(door.ask({{"k", "v"}}, 3), "OVER: OVER 2/3");
+}
+
+// The reader gave such a rule the first quota's number and unit, which were then told whichever decided.
+TEST(RateLimit, QuotasAloneAsReadFromAFile) {
+  const auto reading = policy::read_policies({{"p.yaml", R"(
+domain: d
+descriptors:
+  - key: k
+    deny: [never]
+    rate_limit: {quotas: [2/s burst 3, 4/min, 100/5min]}
+)"}});
+  ASSERT_TRUE(reading) << policy::problems_text(reading.problems);
+  TestDoor door({});
+  door.policies.replace(reading.set);
+  using Limit = rls::RateLimitResponse::RateLimit;
+  const auto limit = [&](const rls::RateLimitResponse& r) { return r.statuses(0).current_limit(); };
+  auto response = door.ask(request_of({{{"k", "v"}}}, 3));
+  EXPECT_EQ(TestDoor::show(response), "OK: OK 0/2");
+  EXPECT_EQ(limit(response).unit(), Limit::SECOND);
+  door.now += 1s;
+  response = door.ask(request_of({{{"k", "v"}}}, 2));  // The second gave two back, the minute none yet.
+  EXPECT_EQ(TestDoor::show(response), "OVER: OVER 1/4");
+  EXPECT_EQ(limit(response).unit(), Limit::MINUTE);
+  EXPECT_EQ(response.statuses(0).duration_until_reset().seconds(), 44);
+  response = door.ask(request_of({{{"k", "never"}}}));
+  EXPECT_EQ(TestDoor::show(response), "OVER: OVER 0/2");
+  EXPECT_EQ(limit(response).unit(), Limit::SECOND);
 }
 
 TEST(RateLimit, DecisionsAreCountedByRule) {
@@ -273,6 +341,146 @@ TEST(RateLimit, DecisionsAreCountedByRule) {
   EXPECT_EQ(counts.all,
             (std::map<std::string, std::uint64_t>{{"d.tenant +", 3}, {"d.tenant -", 2}, {"d.user +", 5}}));
   EXPECT_EQ(door.door.requests(), 5U);
+}
+
+/// What was counted since the last look, as "d.user 3: 3 within, 1 near".
+struct RuleTexts final : observe::Decisions {
+  void decided(std::string_view, sluice::Outcome, std::uint64_t) override {}
+  void hit(const observe::CountedRule& rule, const observe::RuleHits& hits) override {
+    EXPECT_LT(rule.index, rule.rules);
+    EXPECT_EQ(rule.domain, "d");
+    add(std::string(rule.name), hits);
+  }
+  void hit(std::string_view domain, std::string_view name, const observe::RuleHits& hits) override {
+    EXPECT_EQ(domain, "d");
+    add("named " + std::string(name), hits);
+  }
+  void unknown_domain(std::string_view domain) override { text += "no " + std::string(domain) + "\n"; }
+  void shadowed() override { text += "shadowed\n"; }
+  void add(std::string name, const observe::RuleHits& hits) {
+    constexpr const char* kWords[] = {"", " within", " near", " over", " shadow", " back"};
+    for (std::size_t i = 0; i < hits.size(); ++i)
+      if (hits[i] != 0) name += " " + std::to_string(hits[i]) + kWords[i];
+    text += name + "\n";
+  }
+  std::string take() { return std::exchange(text, {}); }
+  std::string text;
+};
+
+// Envoyproxy/ratelimit's thresholds: near is what lies above floor(0.8 * capacity).
+TEST(RateLimit, HitsAreCountedByRuleAndHowNearTheLimit) {
+  RuleTexts counts;
+  TestDoor door({test_descriptor("user", "", test_rule(10, Unit::hour))}, {}, nullptr, &counts);
+  struct Row {
+    std::uint32_t hits;
+    const char* counted;
+  };
+  for (const Row& row : std::vector<Row>{
+           {7, "d.user 7 7 within\n"},
+           {1, "d.user 1 1 within\n"},  // 8 of 10: at the threshold.
+           {3, "d.user 3 3 over\n"},    // A refusal takes nothing, so none of it was near.
+           {1, "d.user 1 1 within 1 near\n"},
+           {1, "d.user 1 1 within 1 near\n"},
+           {1, "d.user 1 1 over\n"},
+       }) {
+    door.ask({{"user", "u"}}, row.hits);
+    EXPECT_EQ(counts.take(), row.counted) << row.hits;
+  }
+  door.ask({{"user", "v"}}, 10);
+  EXPECT_EQ(counts.take(), "d.user 10 10 within 2 near\n") << "an addend is split at the threshold";
+  auto look = request_of({{{"user", "v"}}});
+  look.mutable_descriptors(0)->mutable_hits_addend()->set_value(0);
+  door.ask(look);
+  EXPECT_EQ(counts.take(), "") << "who only looks hits nothing";
+  look.mutable_descriptors(0)->mutable_hits_addend()->set_value(~std::uint64_t{0});
+  door.ask(look);
+  EXPECT_EQ(counts.take(), "d.user 4294967295 4294967295 over\n") << "one request does not spoil the count";
+}
+
+TEST(RateLimit, NearTheLimitIsASettingAndCountsHitsNotTokens) {
+  RuleTexts counts;
+  auto costly = test_rule(10, Unit::hour);
+  costly.cost = 3;
+  TestDoor door({test_descriptor("user", "", std::move(costly))}, {.rls = {.near_limit_millionths = 500'000}},
+                nullptr, &counts);
+  door.ask({{"user", "u"}}, 1);  // 3 tokens.
+  EXPECT_EQ(counts.take(), "d.user 1 1 within\n");
+  door.ask({{"user", "u"}}, 2);  // 9 tokens, of which 4 lie beyond 5: both hits have a part in that.
+  EXPECT_EQ(counts.take(), "d.user 2 2 within 2 near\n");
+}
+
+TEST(RateLimit, CountsOfRequestsWithSeveralDescriptors) {
+  RuleTexts counts;
+  TestDoor door(descriptors(), {}, nullptr, &counts);
+  const auto both = request_of({{{"tenant", "t"}}, {{"user", "u"}}});
+  for (int i = 0; i < 3; ++i) door.ask(both);
+  counts.take();
+  door.ask(both);
+  EXPECT_EQ(counts.take(), "d.tenant 1 1 over\nd.user 1 1 within\n") << "the user would have passed";
+  for (int i = 0; i < 2; ++i) door.ask({{"user", "u"}});
+  EXPECT_EQ(counts.take(), "d.user 1 1 within\nd.user 1 1 within 1 near\n");
+  door.ask(request_of({{{"open", "x"}}, {{"shut", "x"}}, {{"dark", "x"}}, {{"nobody", "x"}}}));
+  EXPECT_EQ(counts.take(), "d.open 1 1 within\nd.shut 1 1 over\nd.dark 1 1 within 1 near\n");
+  door.ask({{"dark", "x"}});
+  EXPECT_EQ(counts.take(), "d.dark 1 1 over 1 shadow\n");
+}
+
+TEST(RateLimit, NegativeHitsAreGivenBackUpToFull) {
+  RuleTexts counts;
+  TestDoor door(descriptors(), {}, nullptr, &counts);
+  auto back = request_of({{{"user", "u"}}}, 2);
+  back.mutable_descriptors(0)->set_is_negative_hits(true);
+  door.ask({{"user", "u"}}, 5);
+  EXPECT_EQ(door.ask({{"user", "u"}}), "OVER: OVER 0/5");
+  counts.take();
+  EXPECT_EQ(TestDoor::show(door.ask(back)), "OK: OK 2/5");
+  EXPECT_EQ(counts.take(), "d.user 2 back\n") << "nothing else counts it";
+  back.mutable_descriptors(0)->mutable_hits_addend()->set_value(~std::uint64_t{0});
+  EXPECT_EQ(TestDoor::show(door.ask(back)), "OK: OK 5/5") << "never above full";
+  EXPECT_EQ(door.ask({{"user", "u"}}, 6), "OVER: OVER 5/5");
+  back.mutable_descriptors(0)->mutable_hits_addend()->set_value(0);
+  EXPECT_EQ(TestDoor::show(door.ask(back)), "OK: OK 5/5");
+}
+
+TEST(RateLimit, NegativeHitsHangOnNoOtherDescriptor) {
+  TestDoor door(descriptors(), {.rls = {.metadata = RlsOptions::Metadata::always}});
+  door.ask({{"user", "u"}}, 3);
+  auto both = request_of({{{"user", "u"}}, {{"tenant", "t"}}}, 2);
+  both.mutable_descriptors(0)->set_is_negative_hits(true);
+  EXPECT_EQ(TestDoor::show(door.ask(both)), "OK: OK 4/5, OK 1/3");
+  const auto refused = door.ask(both);
+  EXPECT_EQ(TestDoor::show(refused), "OVER: OK 5/5, OVER 1/3");
+  EXPECT_EQ(refused.dynamic_metadata().fields().at("rule").string_value(), "d.tenant");
+  // What has nothing to give back, or takes no part, is OK as well.
+  auto others = request_of({{{"shut", "x"}}, {{"open", "x"}}, {{"nobody", "x"}}, {{"dark", "x"}}});
+  for (auto& d : *others.mutable_descriptors()) d.set_is_negative_hits(true);
+  EXPECT_EQ(TestDoor::show(door.ask(others)), "OK: OK 0/0, OK 4294967295, OK 0, OK 1/1");
+}
+
+TEST(RateLimit, CountsUnderNamesThatTheRequestMakesUp) {
+  RuleTexts counts;
+  auto detailed = test_rule(5, Unit::minute);
+  detailed.detailed_metric = true;
+  TestDoor door({test_descriptor("user", "", std::move(detailed))}, {}, nullptr, &counts);
+  door.ask({{"user", "ann"}});
+  auto request = request_of({{{"path", "/a"}}, {{"user", "bob"}}});
+  request.mutable_descriptors(0)->mutable_limit()->set_requests_per_unit(2);
+  request.mutable_descriptors(0)->mutable_limit()->set_unit(envoy::type::v3::DAY);
+  door.ask(request);
+  EXPECT_EQ(counts.take(),
+            "named d.user_ann 1 1 within\nnamed d.path_/a 1 1 within\nnamed d.user_bob 1 1 within\n");
+}
+
+TEST(RateLimit, CountsDomainsThatAreNotThereAndWhatShadowLetPass) {
+  RuleTexts counts;
+  TestDoor door({test_descriptor("user", "", test_rule(1, Unit::hour))}, {.rls = {.shadow = true}}, nullptr,
+                &counts);
+  door.ask(request_of({{{"user", "u"}}, {{"user", "v"}}}, 0, "nowhere"));
+  EXPECT_EQ(counts.take(), "no nowhere\nno nowhere\n") << "one a descriptor, as there";
+  door.ask({{"user", "u"}});
+  EXPECT_EQ(counts.take(), "d.user 1 1 within 1 near\n");
+  door.ask({{"user", "u"}});
+  EXPECT_EQ(counts.take(), "d.user 1 1 over\nshadowed\n");
 }
 
 TEST(RateLimit, AReloadKeepsTheBuckets) {

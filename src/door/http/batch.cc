@@ -22,7 +22,7 @@ void HttpBatch::write(std::string& out) {
     if (reply.form == Reply::Form::rls) {
       const rls::Part part{reply.first, reply.count};
       write_rls(rls, decisions, reply, options, body, out);
-      if (counts.on()) rls::count(rls, asks, decisions, part, counts);
+      if (counts.on()) rls::count(rls, asks, decisions, part, options, counts);
       continue;
     }
     const auto of_reply = std::span(items).subspan(reply.first, reply.count);
@@ -60,7 +60,7 @@ void HttpBatch::clear() {
   constexpr std::size_t kKept = 64 * 1024;  // Larger buffers are given back.
   clear_asks();
   items.clear();
-  if (!rls.items.empty()) rls.clear();
+  if (rls.policies != nullptr) rls.clear();
   replies.clear();
   text.clear();
   if (text.capacity() > kKept) text = {};

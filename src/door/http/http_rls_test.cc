@@ -95,6 +95,16 @@ TEST_F(HttpRls, GoesByThePoliciesInForce) {
   EXPECT_EQ(r.body, R"({"overallCode":"OK","statuses":[{"code":"OK"}]})");
 }
 
+// A request that asked for too much left its batch with the policies of its time, for whoever came next.
+TEST_F(HttpRls, ARefusedRequestDoesNotHoldTheOldPolicies) {
+  std::string many = user("0");
+  for (int i = 1; i < 40; ++i) many += "," + user(std::to_string(i));
+  EXPECT_EQ(t.ask(post("/json", request(many))).status, 400);
+  policies.replace(std::make_shared<const policy::PolicySet>());
+  const auto r = t.ask(post("/json", request(user("ann"))));
+  EXPECT_EQ(r.body, R"({"overallCode":"OK","statuses":[{"code":"OK"}]})");
+}
+
 TEST_F(HttpRls, ListsTheRules) {
   EXPECT_EQ(t.ask(get("/rlconfig")).body, "shop.user: 2/min\nshop.tenant: 100/h\n");
 }

@@ -48,10 +48,18 @@ class Asking {
       batch_.items.push_back({});
       const policy::Match& m = batch_.matches.back();
       if (m.rule == nullptr) continue;
+      batch_.items.back().hits =
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(hits(descriptor), UINT32_MAX));
+      if (m.rule->stat_by_value && !brought(m))
+        name(batch_.items.back(), policies.stat_name(*domain, scratch_.entries));
       replaces |= !m.rule->replaces.empty();
-      set_role(*m.rule, m, batch_.items.back());
+      if (descriptor.is_negative_hits())
+        batch_.items.back().role = Item::Role::refund;
+      else
+        set_role(*m.rule, m, batch_.items.back());
     }
     if (replaces) policy::drop_replaced(std::span(batch_.matches).subspan(first_));
+    if (domain == nullptr) name_all(request_.domain());
     return append();
   }
 
@@ -91,6 +99,22 @@ class Asking {
     }
   }
 
+  /// The request itself brought the rule.
+  bool brought(const policy::Match& match) const {
+    return !batch_.rules.empty() && batch_.rules.back().get() == match.rule;
+  }
+
+  void name(Item& item, std::string_view text) {
+    item.name_at = static_cast<std::uint32_t>(batch_.names.size());
+    item.name_size = static_cast<std::uint32_t>(text.size());
+    batch_.names.append(text);
+  }
+  void name_all(std::string_view text) {
+    name(batch_.items[first_], text);
+    std::fill(batch_.items.begin() + static_cast<std::ptrdiff_t>(first_) + 1, batch_.items.end(),
+              batch_.items[first_]);
+  }
+
   std::uint64_t hits(const Descriptor& descriptor) const {
     if (descriptor.has_hits_addend()) return descriptor.hits_addend().value();  // 0 only looks.
     return std::max<std::uint64_t>(request_.hits_addend(), 1);
@@ -116,7 +140,8 @@ class Asking {
       return false;
     }
     for (std::size_t i = first_; i < batch_.items.size(); ++i)
-      if (batch_.items[i].role != Item::Role::decides && asks(i)) append(i, Op::take);
+      if (batch_.items[i].role != Item::Role::decides && asks(i))
+        append(i, batch_.items[i].role == Item::Role::refund ? Op::refund : Op::take);
     return true;
   }
 
@@ -168,6 +193,8 @@ void Requests::clear() {
   items.clear();
   keys.clear();
   if (keys.capacity() > kKept) keys = {};
+  names.clear();
+  if (names.capacity() > kKept) names = {};
   if (!rules.empty()) rules.clear();
   if (policies != nullptr) policies.reset();
 }

@@ -10,7 +10,8 @@
 //
 // A request's descriptors stand or fall together (Charge::all_or_nothing): the buckets of all rules that
 // count are one chain in the store. Rules that do not decide alone whether the request passes (shadow mode,
-// quota mode, keys outside of enforce_percent) are charged for themselves.
+// quota mode, keys outside of enforce_percent) are charged for themselves, and so are descriptors that give
+// hits back.
 #pragma once
 
 #include <cstdint>
@@ -37,11 +38,15 @@ struct Item {
     decides,  ///< If it is over its limit, so is the request.
     shadow,   ///< Only told and counted.
     quota,    ///< The request is over if every quota group is.
+    refund,   ///< Gives back; is never over, and hangs on no other descriptor.
   };
   Role role = Role::decides;
   std::uint8_t group = 0;   ///< Of a quota.
   std::uint16_t asks = 0;   ///< How many.
   std::uint32_t first = 0;  ///< Index of the first ask.
+  std::uint32_t hits = 0;   ///< For statistics; stops at 2^32-1.
+  std::uint32_t name_at = 0,
+                name_size = 0;  ///< In Requests::names, if the name of its counter is of the request.
 };
 
 /// One request's items.
@@ -59,6 +64,7 @@ struct Requests {
   std::vector<policy::Match> matches;  ///< One an item.
   std::vector<Item> items;
   std::string keys;                                        ///< The buckets' names, behind each other.
+  std::string names;                                       ///< Of counters: rules' and unknown domains'.
   std::vector<std::unique_ptr<const policy::Rule>> rules;  ///< That requests brought with them.
   std::shared_ptr<const policy::PolicySet> policies;  ///< Keeps the rules of `matches` alive across a reload.
 };
@@ -85,7 +91,8 @@ std::optional<Fault> ask(const Request& request, const RlsOptions& options,
 void answer(const Requests& requests, std::span<const Decision> decisions, const Part& part,
             const RlsOptions& options, Response& response);
 
+/// REQUIRES: counts.on().
 void count(const Requests& requests, std::span<const store::Ask> asks, std::span<const Decision> decisions,
-           const Part& part, DecisionCounts& counts);
+           const Part& part, const RlsOptions& options, DecisionCounts& counts);
 
 }  // namespace sluice::door::rls

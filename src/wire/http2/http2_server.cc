@@ -53,6 +53,21 @@ struct Http2Server::Callbacks {
     return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session, id));
   }
 
+  /// What nghttp2 passes over and RFC 9113 calls an error of the connection.
+  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* user) noexcept {
+    if (frame->type == NGHTTP2_PRIORITY && frame->stream_id == 0) return NGHTTP2_ERR_CALLBACK_FAILURE;  // 6.3
+    if (frame->type != NGHTTP2_HEADERS) return 0;
+    Http2Server& self = server(user);
+    const std::int32_t id = frame->stream_id;
+    if (id > self.last_id_) {
+      if (id > self.last_id_ + 2) self.left_out_ = {self.last_id_ + 1, id - 1};
+      self.last_id_ = id;
+      return 0;
+    }
+    // 5.1.1. Other streams below the last one were closed, and HEADERS may have met our RST_STREAM.
+    return id >= self.left_out_.first && id <= self.left_out_.last ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+  }
+
   static int begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user) noexcept {
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     Http2Server& self = server(user);
@@ -176,6 +191,7 @@ struct Http2Server::Callbacks {
   static nghttp2_session_callbacks* make() {
     nghttp2_session_callbacks* c = nullptr;
     nghttp2_session_callbacks_new(&c);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(c, begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(c, begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(c, header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, data_chunk);

@@ -161,7 +161,12 @@ class Http2Server {
   nghttp2_session* session_ = nullptr;
   Http2Stream* open_ = nullptr;    // All that are open, linked.
   Http2Stream* latest_ = nullptr;  // Whose fields are coming in.
-  bool heard_ = false;             // Anything at all, from the peer.
+  struct Ids {
+    std::int32_t first = 0, last = -1;
+  };
+  std::int32_t last_id_ = -1;  // Of the peer's streams.
+  Ids left_out_;               // The last ones that the peer skipped: now closed, and never used.
+  bool heard_ = false;         // Anything at all, from the peer.
   bool broken_ = false;
   bool draining_ = false;
   bool said_goodbye_ = false;
