@@ -6,6 +6,7 @@
 #include "door/ratelimit_fields.h"
 #include "door/rls/requests.h"
 #include "door/rls/rule_metadata.h"
+#include "door/rls/told.h"
 
 namespace sluice::door::rls {
 
@@ -17,32 +18,6 @@ constexpr std::uint32_t kUint32Max = std::numeric_limits<std::uint32_t>::max();
 
 std::uint32_t clamp(std::int64_t value) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(value, 0, kUint32Max));
-}
-
-/// One descriptor, decided.
-struct Told {
-  const policy::Match* match;
-  Item item;
-  std::optional<policy::Verdict> verdict;  ///< Nothing where no bucket was asked.
-  bool over = false;                       ///< Over its limit, whether that counts or not.
-
-  const Quota& quota() const { return match->rule->limit->quotas[verdict->decided]; }
-  std::int64_t remaining() const { return verdict ? verdict->decision.remaining : 0; }
-  Duration wait() const { return verdict ? verdict->decision.retry_after : kNever; }
-  /// Has a limit that can be told.
-  bool limited() const { return verdict || match->outcome == policy::Match::Outcome::refuse; }
-};
-
-Told told(const Requests& batch, std::span<const Decision> decisions, std::size_t i) {
-  Told t{.match = &batch.matches[i], .item = batch.items[i], .verdict = {}};
-  if (t.item.asks > 0) {
-    const auto chain = decisions.subspan(t.item.first, t.item.asks);
-    t.verdict = policy::combine(chain);
-    t.over = !t.verdict->decision.allowed();
-  } else {
-    t.over = t.match->outcome == policy::Match::Outcome::refuse && t.item.role != Item::Role::refund;
-  }
-  return t;
 }
 
 void tell_limit(const Told& t, Response::RateLimit& limit) {
@@ -71,30 +46,6 @@ void tell(const Told& t, Status& status) {
   status.set_limit_remaining(clamp(t.remaining()));
   status.mutable_duration_until_reset()->set_seconds(seconds_up(t.verdict->decision.reset_after));
 }
-
-/// What the descriptors come to for the request.
-class Overall {
- public:
-  void add(const Told& t) {
-    any_ |= t.over && t.item.role == Item::Role::decides;
-    if (t.item.role != Item::Role::quota) return;
-    const auto group = std::uint64_t{1} << (t.item.group % 64);
-    groups_ |= group;
-    if (t.over) groups_over_ |= group;
-  }
-  /// Passed, and so did its quota group.
-  bool passed(const Told& t) const {
-    const bool group_over = (groups_over_ >> (t.item.group % 64) & 1) != 0;
-    return (!t.over || t.item.role == Item::Role::shadow) &&
-           !(t.item.role == Item::Role::quota && group_over);
-  }
-  bool over() const { return any_ || (groups_ != 0 && groups_ == groups_over_); }
-
- private:
-  bool any_ = false;
-  std::uint64_t groups_ = 0;
-  std::uint64_t groups_over_ = 0;
-};
 
 /// The whole request.
 class Answer {
@@ -207,76 +158,11 @@ class Answer {
   Overall overall_;
 };
 
-/// Of `hits` those beyond the near-limit threshold, as envoyproxy/ratelimit splits them: what the bucket has
-/// given beside this request counts first. A descriptor that passed but was not charged, since another one
-/// was refused, is counted as if it had been.
-std::uint64_t near_limit(const Told& t, std::uint64_t hits, std::int64_t millionths) {
-  if (!t.verdict || hits == 0) return 0;
-  const Decision& d = t.verdict->decision;
-  const std::int64_t tokens = t.match->rule->tokens(hits);
-  const std::int64_t given = d.capacity - d.remaining + (tokens - d.granted);
-  const auto threshold = static_cast<__int128>(d.capacity) * millionths;  // In millionths of a token.
-  if (static_cast<__int128>(given) * 1'000'000 <= threshold) return 0;    // Most: it needs no division.
-  const std::int64_t near = std::min(given - static_cast<std::int64_t>(threshold / 1'000'000), tokens);
-  return near <= 0 ? 0 : static_cast<std::uint64_t>((near - 1) / t.match->rule->cost + 1);
-}
-
-observe::RuleHits hits_of(const Told& t, const RlsOptions& options) {
-  using observe::RuleCount;
-  observe::RuleHits all{};
-  const auto set = [&](RuleCount which, std::uint64_t n) { all[static_cast<std::size_t>(which)] = n; };
-  const std::uint64_t hits = t.item.hits;
-  if (t.item.role == Item::Role::refund) {
-    set(RuleCount::negative_hits, hits);
-    return all;
-  }
-  set(RuleCount::hits, hits);
-  if (t.over) {
-    set(RuleCount::over_limit, hits);
-    if (t.item.role == Item::Role::shadow) set(RuleCount::shadow_mode, hits);
-  } else {
-    set(RuleCount::within_limit, hits);
-    set(RuleCount::near_limit, near_limit(t, hits, options.near_limit_millionths));
-  }
-  return all;
-}
-
-void count_rule(const Requests& requests, const Told& t, const RlsOptions& options, observe::Decisions& to) {
-  const std::string_view name = std::string_view(requests.names).substr(t.item.name_at, t.item.name_size);
-  const policy::Rule* const rule = t.match->rule;
-  if (rule == nullptr) {
-    if (!name.empty()) to.unknown_domain(name);
-    return;
-  }
-  if (t.match->outcome == policy::Match::Outcome::none || t.item.hits == 0) return;  // Replaced; only looks.
-  const auto hits = hits_of(t, options);
-  if (rule->stat_by_value)
-    return to.hit(rule->domain, name.empty() ? std::string_view(rule->full_name) : name, hits);
-  to.hit({.set = requests.policies->serial(),
-          .rules = requests.policies->rules().size(),
-          .index = rule->index,
-          .domain = rule->domain,
-          .name = rule->full_name},
-         hits);
-}
-
 }  // namespace
 
 void answer(const Requests& requests, std::span<const Decision> decisions, const Part& part,
             const RlsOptions& options, Response& response) {
   const Answer answer(requests, decisions, part, options, response);
-}
-
-void count(const Requests& requests, std::span<const store::Ask> asks, std::span<const Decision> decisions,
-           const Part& part, const RlsOptions& options, DecisionCounts& counts) {
-  Overall overall;
-  for (std::size_t i = part.first; i < part.first + part.count; ++i) {
-    const Told t = told(requests, decisions, i);
-    overall.add(t);
-    count_rule(requests, t, options, counts.to());
-    if (t.verdict) counts.count(t.match->rule->limit->name, asks[t.item.first], t.verdict->decision.outcome);
-  }
-  if (options.shadow && overall.over()) counts.to().shadowed();
 }
 
 }  // namespace sluice::door::rls

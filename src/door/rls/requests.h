@@ -41,12 +41,12 @@ struct Item {
     refund,   ///< Gives back; is never over, and hangs on no other descriptor.
   };
   Role role = Role::decides;
-  std::uint8_t group = 0;   ///< Of a quota.
-  std::uint16_t asks = 0;   ///< How many.
-  std::uint32_t first = 0;  ///< Index of the first ask.
-  std::uint32_t hits = 0;   ///< For statistics; stops at 2^32-1.
-  std::uint32_t name_at = 0,
-                name_size = 0;  ///< In Requests::names, if the name of its counter is of the request.
+  std::uint8_t group = 0;     ///< Of a quota.
+  std::uint16_t asks = 0;     ///< How many.
+  std::uint32_t first = 0;    ///< Index of the first ask.
+  std::uint32_t hits = 0;     ///< For statistics; stops at 2^32-1.
+  std::uint32_t name_at = 0;  ///< In Requests::names, if the name of its counter is of the request.
+  std::uint32_t name_size = 0;
 };
 
 /// One request's items.
