@@ -110,7 +110,9 @@ void Outgoing::Impl::start() {
   timer_.async_wait([self = shared_from_this()](const error_code& error) {
     if (error || self->handler_ == nullptr || self->open_) return;
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(self->options_.timeout);
-    self->fail("no connection to " + self->place() + " within " + std::to_string(ms.count()) + " ms");
+    const auto within = self->place() + " within " + std::to_string(ms.count()) + " ms";
+    self->fail(self->tls_ ? "no TLS with " + within + ": does it speak TLS on this port?"
+                          : "no connection to " + within);
   });
   asio::post(context_, [self = shared_from_this()] {
     if (self->handler_ != nullptr) self->resolve();

@@ -1,5 +1,6 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <boost/asio/error.hpp>
@@ -28,12 +29,10 @@ Status load(OutgoingTlsImpl& tls) {
   tls.context.use_certificate_chain_file(o.cert_file, error);
   if (error) return bad_file("the certificate", o.cert_file, error);
   tls.context.use_private_key_file(o.key_file, boost::asio::ssl::context::pem, error);
-  if (error) return bad_file("the key", o.key_file, error);
-  if (SSL_CTX_check_private_key(tls.context.native_handle()) != 1) {
-    ERR_clear_error();
+  if (error && ERR_GET_REASON(static_cast<unsigned long>(error.value())) == X509_R_KEY_VALUES_MISMATCH)
     return Error{Code::invalid_argument,
                  "TLS: the key '" + o.key_file + "' is not that of the certificate '" + o.cert_file + "'"};
-  }
+  if (error) return bad_file("the key", o.key_file, error);
   return Done{};
 }
 
