@@ -17,6 +17,10 @@ inline std::optional<store::OnFailure> on_failure_of(std::string_view word) {
   return {};
 }
 
+inline std::string_view on_failure_name(store::OnFailure rule) {
+  return rule == store::OnFailure::allow ? "allow" : rule == store::OnFailure::deny ? "deny" : "local";
+}
+
 /// `problem` is told what is wrong with the node, if anything is.
 template <class Problem>
 void read_on_failure(const YamlNode& node, store::OnFailure& into, Problem&& problem) {
