@@ -203,6 +203,32 @@ class Shared(unittest.TestCase):
                     eventually(lambda: metric(server, "sluice_store_up") == 1)
                     self.assertEqual(client.throttle("k", 2, 1, 3600)[:3], [0, 3, 2])
 
+    def test_what_was_decided_without_the_store_says_so(self):
+        files = tempfile.TemporaryDirectory()
+        self.addCleanup(files.cleanup)
+        with open(os.path.join(files.name, "limits.yaml"), "w") as f:
+            f.write("limits: {api: {quota: 10/h, on_store_failure: allow}, login: {quota: 5/h, on_store_failure: deny}}\n")
+        os.mkdir(os.path.join(files.name, "policies"))
+        with open(os.path.join(files.name, "policies", "p.yaml"), "w") as f:
+            f.write("domain: d\ndescriptors:\n- {key: k, rate_limit: {unit: hour, requests_per_unit: 3}, }\n")
+        with Redis(self.program) as redis, shared(redis, "--limits", os.path.join(files.name, "limits.yaml"), "--policies",
+                                                  os.path.join(files.name, "policies"), http="127.0.0.1:0") as server:
+            def post(path, body):
+                request = urllib.request.Request("http://%s%s" % (server.addresses["http"], path), json.dumps(body).encode())
+                try:
+                    return json.load(urllib.request.urlopen(request, timeout=harness.WAIT))
+                except urllib.error.HTTPError as e:
+                    return json.load(e)
+            envoy = {"domain": "d", "descriptors": [{"entries": [{"key": "k", "value": "v"}]}]}
+            self.assertNotIn("degraded", post("/v1/take", {"limit": "api", "key": "a"}))
+            self.assertNotIn("dynamicMetadata", post("/json", envoy))
+            redis.kill()
+            server.eventually_says("until it is back")
+            for limit, allowed in (("api", True), ("login", False)):
+                answer = post("/v1/take", {"limit": limit, "key": "a"})
+                self.assertEqual((answer["allowed"], answer["degraded"]), (allowed, True))
+            self.assertEqual(post("/json", envoy)["dynamicMetadata"]["degraded"], True)
+
     def test_a_store_that_hangs_holds_nobody_up(self):
         with Redis(self.program) as redis, shared(redis, "--threads", "1", http="127.0.0.1:0") as server:
             client = Client(server)
