@@ -167,8 +167,7 @@ TEST_F(RedisClient, AReplicaIsNotTakenForAPrimary) {
   expect_within(first("redis://" + replica.at()), "is a replica");
   // Promoted, it is taken without further ado.
   on_loop([&] { client_->drop("test"); });
-  ASSERT_EQ(
-      run({"redis-cli", "-p", std::to_string(replica.address().port), "REPLICAOF", "NO", "ONE"}, "/tmp"), 0);
+  ASSERT_EQ(run({"redis-cli", "-p", std::to_string(replica.address().port), "REPLICAOF", "NO", "ONE"}), 0);
   std::string heard;
   do heard = next();
   while (heard != "up" && heard != "nothing");
