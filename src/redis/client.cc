@@ -48,6 +48,11 @@ void Client::send(std::string_view command, Caller& caller) {
   if (link_.has_output()) connection_->output_waits();
 }
 
+void Client::tell(std::string_view command) {
+  link_.tell(command);
+  connection_->output_waits();
+}
+
 // ---- up
 
 void Client::connect() {

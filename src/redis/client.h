@@ -65,6 +65,11 @@ class Client final : public Node, private net::OutgoingHandler {
   bool up() const override { return link_.state() == Link::State::ready; }
   void send(std::string_view command, Caller& caller) override;
 
+  /// As Link's: a command that is answered by pushes alone, and who hears of pushes. REQUIRES: up, resp3().
+  void tell(std::string_view command);
+  void on_push(Caller* pushed) { link_.on_push(pushed); }
+  bool resp3() const { return link_.resp3(); }
+
   const net::Address& address() const { return options_.address; }
   const std::string& version() const { return link_.version(); }
   Link::Role role() const { return link_.role(); }

@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "redis/command.h"
+#include "redis/slots.h"
 #include "redis/testing.h"
 #include "redis/testing_server.h"
 
@@ -167,8 +168,7 @@ TEST_F(RedisClient, AReplicaIsNotTakenForAPrimary) {
   expect_within(first("redis://" + replica.at()), "is a replica");
   // Promoted, it is taken without further ado.
   on_loop([&] { client_->drop("test"); });
-  ASSERT_EQ(
-      run({"redis-cli", "-p", std::to_string(replica.address().port), "REPLICAOF", "NO", "ONE"}, "/tmp"), 0);
+  ASSERT_EQ(run({"redis-cli", "-p", std::to_string(replica.address().port), "REPLICAOF", "NO", "ONE"}), 0);
   std::string heard;
   do heard = next();
   while (heard != "up" && heard != "nothing");
@@ -210,6 +210,31 @@ TEST_F(RedisClient, AFrozenServerIsLeftAndComesBack) {
   std::this_thread::sleep_for(milliseconds(700));
   EXPECT_EQ(ask("PING"), "'PONG'");
   EXPECT_EQ(client_->stats().stalled.load(), 1U);
+}
+
+TEST_F(RedisClient, SlotsAreTheServersOwn) {
+  RedisServer server({"--cluster-enabled", "yes"});
+  ASSERT_EQ(first("redis://" + server.at()), "up");
+  for (const std::string key :
+       {"", "a", "sluice:{api:1}", "{}x", "x{y", "{a}{b}", "\xff\xfe{\x80}", "0123456789012345"})
+    EXPECT_EQ(ask("CLUSTER", "KEYSLOT", key), std::to_string(slot_of(key))) << key;
+  expect_within(ask("GET", "a"), "CLUSTERDOWN");
+  EXPECT_EQ(ask("CLUSTER", "ADDSLOTSRANGE", 0, 9'999), "'OK'");
+  struct Map final : Caller {
+    void replied(Reply reply) override { heard.set_value(SlotMap::read(reply, asked)); }
+    void lost(Loss, std::string_view why) override {
+      heard.set_value(Error{Code::unavailable, std::string(why)});
+    }
+    net::Address asked;
+    std::promise<Result<SlotMap>> heard;
+  } map;
+  map.asked = server.address();
+  const std::string slots = command("CLUSTER", "SLOTS");
+  on_loop([&] { client_->send(slots, map); });
+  const auto read = map.heard.get_future().get();
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->covered(), 10'000U);
+  EXPECT_EQ(read->primaries()[read->owner(9'999)], server.address());
 }
 
 TEST_F(RedisClient, ConnectionsKilledByTheServer) {

@@ -39,6 +39,7 @@ void Link::open() {
   state_ = State::greeting;
   role_ = Role::unknown;
   version_.clear();
+  resp3_ = false;
   why_.clear();
   parser_.emplace(options_.reply);
   out_.clear();
@@ -69,7 +70,8 @@ std::size_t Link::feed(std::string_view in) {
     switch (parser_->feed(in)) {
       case ReplyParser::Event::need_more:
         return size - in.size();
-      case ReplyParser::Event::push:  // Nothing is subscribed to.
+      case ReplyParser::Event::push:
+        if (pushed_ != nullptr && state_ == State::ready) pushed_->replied(parser_->reply());
         break;
       case ReplyParser::Event::error:
         fail(std::string(parser_->error()));
@@ -136,7 +138,7 @@ void Link::ask(Step step) {
 void Link::greet(Reply reply) {
   const Element& first = reply.front();
   if (first.kind == Element::Kind::error) return refused(first.text);
-  if (step_ == Step::hello) learn(reply);
+  if (step_ == Step::hello) resp3_ = true, learn(reply);
   if (step_ == Step::role && reply.size() > 1) learn_role(reply[1].text);
   next_step();
 }

@@ -51,6 +51,11 @@ class Link {
   void open();  ///< REQUIRES: idle.
   /// A link that is not ready, or full, loses it at once (Loss::not_sent).
   void send(std::string_view command, Caller& caller);
+  /// A command that RESP3 answers by pushes alone: SUBSCRIBE. REQUIRES: ready, resp3().
+  void tell(std::string_view command) { out_.append(command); }
+  /// Who hears of pushes; without one they are dropped. Its `lost` is not called.
+  void on_push(Caller* pushed) { pushed_ = pushed; }
+  bool resp3() const { return resp3_; }
   /// Returns how many bytes it is done with; the rest must come again with more behind it. Callers may send()
   /// and close() from within.
   std::size_t feed(std::string_view in);
@@ -103,6 +108,8 @@ class Link {
   std::size_t count_ = 0;
   std::uint64_t replies_ = 0;
   Ignored ignored_;
+  Caller* pushed_ = nullptr;
+  bool resp3_ = false;
 };
 
 }  // namespace sluice::redis

@@ -145,6 +145,25 @@ TEST(Link, RepliesGoToTheirCallersInOrder) {
   EXPECT_EQ(talk.news.back(), "c: [3]");
 }
 
+TEST(Link, PushesAreHandedOver) {
+  struct Pushed final : Caller {
+    void replied(Reply reply) override { heard += show(reply); }
+    void lost(Loss, std::string_view) override { heard += "lost"; }
+    std::string heard;
+  } pushed;
+  Talk talk;
+  talk.link.on_push(&pushed);
+  talk.ready();
+  EXPECT_TRUE(talk.link.resp3());
+  talk.link.tell(command("SUBSCRIBE", "c"));
+  talk.ask("a");
+  talk.says(">3\r\n+subscribe\r\n+c\r\n:1\r\n:1\r\n>3\r\n+message\r\n+c\r\n+hi\r\n");
+  EXPECT_EQ(pushed.heard, "['subscribe' 'c' 1]['message' 'c' 'hi']");
+  EXPECT_EQ(talk.news, (std::vector<std::string>{"a: 1"}));
+  talk.link.close("cut");
+  EXPECT_EQ(pushed.heard.find("lost"), std::string::npos);
+}
+
 TEST(Link, WhatIsLostIsToldApart) {
   Talk talk;
   talk.ready();

@@ -23,14 +23,14 @@ inline std::uint16_t free_port() {
 }
 
 /// Runs a program to its end; its output is dropped.
-inline int run(const std::vector<std::string>& arguments, const std::string& folder) {
+inline int run(const std::vector<std::string>& arguments, const std::string& folder = "/") {
   const pid_t child = ::fork();
   if (child == 0) {
     std::vector<char*> argv;
     for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
     if (::chdir(folder.c_str()) != 0 || !std::freopen("/dev/null", "w", stdout) ||
-        !std::freopen("log", "a", stderr))
+        !std::freopen("/dev/null", "w", stderr))
       ::_exit(126);
     ::execvp(argv[0], argv.data());
     ::_exit(127);
@@ -80,6 +80,8 @@ class RedisServer {
                      "127.0.0.1",
                      "--save",
                      "",
+                     "--repl-diskless-sync-delay",
+                     "0",
                      "--enable-debug-command",
                      "yes",
                      "--unixsocket",

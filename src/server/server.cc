@@ -7,7 +7,6 @@
 #include <csignal>
 #include <deque>
 #include <optional>
-#include <random>
 #include <thread>
 
 #include "net/listener.h"
@@ -89,16 +88,10 @@ struct Server::Impl {
 /// The local store is there in any case: it decides while a shared one is away.
 Status Server::Impl::open_store() {
   if (config.store == "local") return Done{};
-  const auto url = shared_url(config);
-  if (!url) return url.error();
-  auto options = redis::Client::Options::from(*url);
-  if (!options) return Error{options.error().code, "--store: " + options.error().message};
-  std::random_device random;
-  for (Seat& seat : seats) {
-    options->seed = (std::uint64_t{random()} << 32) | random();
-    seat.shared = std::make_unique<SharedSeat>(seat.loop, store, config, *options, url->text(),
-                                               &seat == &seats.front());
-  }
+  const auto place = SharedPlace::of(config);
+  if (!place) return place.error();
+  for (Seat& seat : seats)
+    seat.shared = std::make_unique<SharedSeat>(seat.loop, store, config, *place, &seat == &seats.front());
   return Done{};
 }
 

@@ -15,6 +15,28 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 }  // namespace
 
+Result<SharedPlace> SharedPlace::of(const Config& config) {
+  const auto named = [](const std::string& what) {
+    return Error{Code::invalid_argument, "--store: " + what};
+  };
+  const auto url = redis::Url::parse(config.store);
+  if (!url) return named(url.error().message + "; it is local, or a URL such as redis://host:6379/0");
+  SharedPlace place;
+  place.text = url->text();
+  if (url->kind == redis::Url::Kind::single) {
+    auto options = redis::Client::Options::from(*url);
+    if (!options) return named(options.error().message);
+    place.options = std::move(*options);
+  } else if (url->kind == redis::Url::Kind::sentinel) {
+    auto options = redis::SentinelNode::Options::from(*url);
+    if (!options) return named(options.error().message);
+    place.options = std::move(*options);
+  } else {
+    return named(url->text() + ": a Cluster cannot be the store yet; name one server or Sentinel");
+  }
+  return place;
+}
+
 void SharedNumbers::add(const SharedNumbers& o) {
   const auto sum = [](Number& to, const Number& from) { to.fetch_add(from.load(relaxed), relaxed); };
   sum(calls, o.calls);
@@ -28,12 +50,12 @@ void SharedNumbers::add(const SharedNumbers& o) {
 }
 
 SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& config,
-                       redis::Client::Options options, std::string place, bool first)
+                       const SharedPlace& place, bool first)
     : loop_(loop),
-      place_(std::move(place)),
+      place_(place.text),
       first_(first),
       fallback_(local, config.store_instances),
-      store_(client_, fallback_,
+      store_(way_, fallback_,
              {.lane = {.deadline = config.store_deadline,
                        .asks_max = static_cast<std::size_t>(config.store_queue)},
               .refusals_kept = config.refusals_kept,
@@ -41,9 +63,19 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& 
               .chance = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); },
               .wake_at = [this](Time when) { wake_at(when); },
               .trouble = [this](std::string_view what) { trouble(what); }}),
-      client_(loop, options, this),
-      random_(options.seed),
+      random_(std::random_device{}()),
       alive_(std::make_shared<SharedSeat*>(this)) {
+  redis::Client::Listener* const heard = this;
+  if (const auto* one = std::get_if<redis::Client::Options>(&place.options)) {
+    auto options = *one;
+    options.seed = random_();
+    server_ = std::make_unique<redis::Client>(loop, options, heard);
+  } else {
+    auto options = std::get<redis::SentinelNode::Options>(place.options);
+    options.sentinel.seed = random_();
+    options.primary.seed = random_();
+    server_ = std::make_unique<redis::SentinelNode>(loop, options, heard);
+  }
   loop_.every(kPublishEvery, [alive = std::weak_ptr(alive_)] {
     if (const auto self = alive.lock()) (*self)->publish();
   });
@@ -58,7 +90,9 @@ void SharedSeat::wake_at(Time when) {
 }
 
 void SharedSeat::went_up(redis::Client& client) {
-  if (first_) log(Level::info, "store: connected to " + place_ + ", version " + client.version());
+  if (first_)
+    log(Level::info,
+        "store: connected to " + place_ + " at " + client.address().text() + ", version " + client.version());
   publish();
 }
 
@@ -94,20 +128,7 @@ void SharedSeat::publish() {
   numbers_.errors.store(s.lane.errors, relaxed);
   numbers_.scripts_loaded.store(s.lane.scripts_loaded, relaxed);
   numbers_.outstanding.store(s.outstanding, relaxed);
-  numbers_.up.store(client_.up() && s.breaker == store::Breaker::State::closed, relaxed);
-}
-
-Result<redis::Url> shared_url(const Config& config) {
-  auto url = redis::Url::parse(config.store);
-  if (!url)
-    return Error{Code::invalid_argument,
-                 "--store: " + url.error().message + "; it is local, or a URL such as redis://host:6379/0"};
-  if (url->kind != redis::Url::Kind::single)
-    return Error{Code::invalid_argument,
-                 "--store: " + url->text() +
-                     ": Sentinel and Cluster are not supported yet; name one server, as in "
-                     "redis://host:6379/0"};
-  return url;
+  numbers_.up.store(way_.up() && s.breaker == store::Breaker::State::closed, relaxed);
 }
 
 }  // namespace sluice::server

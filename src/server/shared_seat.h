@@ -5,10 +5,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <string>
+#include <variant>
 
 #include "net/loop.h"
 #include "redis/client.h"
+#include "redis/sentinel.h"
 #include "server/config.h"
 #include "store/local/local_store.h"
 #include "store/shared/shared_store.h"
@@ -25,12 +28,21 @@ struct SharedNumbers {
   void add(const SharedNumbers& other);
 };
 
+/// Where the store is, its files read.
+struct SharedPlace {
+  /// REQUIRES: config.store is not "local".
+  static Result<SharedPlace> of(const Config& config);
+
+  std::string text;  ///< The URL, without its password.
+  std::variant<redis::Client::Options, redis::SentinelNode::Options> options;
+};
+
 class SharedSeat final : private redis::Client::Listener {
  public:
   /// Begins to connect. `loop` and `local` outlive it. `first`: it tells the log of the connection's ups and
   /// downs, for all.
-  SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& config, redis::Client::Options options,
-             std::string place, bool first);
+  SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& config, const SharedPlace& place,
+             bool first);
   ~SharedSeat();
 
   store::Store& store() { return store_; }
@@ -47,19 +59,26 @@ class SharedSeat final : private redis::Client::Listener {
   void publish();
 
   net::Loop& loop_;
-  const std::string place_;  // The URL, without its password.
+  const std::string place_;
   const bool first_;
+  /// The store's node: there before the connection is.
+  struct Way final : redis::Node {
+    explicit Way(const std::unique_ptr<redis::Node>& t) : to(t) {}
+    bool up() const override { return to && to->up(); }
+    void send(std::string_view command, redis::Caller& caller) override { to->send(command, caller); }
+    const std::unique_ptr<redis::Node>& to;
+  };
+
+  Way way_{server_};
   store::Fallback fallback_;
   store::SharedStore store_;
-  redis::Client client_;  // After the store, whose calls it tells that they are lost when it goes.
+  std::unique_ptr<redis::Node>
+      server_;  // After the store, whose calls it tells that they are lost when it goes.
   SharedNumbers numbers_;
   std::mt19937_64 random_;
   Time told_{};  // When the log heard of trouble last.
   std::uint64_t untold_ = 0;
   std::shared_ptr<SharedSeat*> alive_;  // Timers hold it, and find out that this is gone.
 };
-
-/// REQUIRES: config.store is not "local".
-Result<redis::Url> shared_url(const Config& config);
 
 }  // namespace sluice::server
