@@ -479,6 +479,17 @@ class Clients(Folder):
             self.assertEqual(result["requests"], 300)  # All that were due, however late on a busy machine.
             self.assertLessEqual(result["latency_us"]["p50"], result["latency_us"]["max"])
 
+    def test_numbers_are_taken_as_they_stand(self):
+        # 010 is no eight, and what is too large is not cut to fit.
+        for cost in ("-1", "x", "1.5", "010", "0x10", "1'000", "9223372036854775808", "99999999999999999999"):
+            code, _, err = run("take", "a", "k", f"--cost={cost}")
+            self.assertEqual(code, 2)
+            self.assertEqual(err.splitlines()[0], f'--cost: "{cost}" is not a whole number from 0 to 9223372036854775807')
+        for rate in ("nan", "-1", "x", "inf"):
+            code, _, err = run("bench", f"--rate={rate}", "--server", "127.0.0.1:1")
+            self.assertEqual(code, 2)
+            self.assertEqual(err.splitlines()[0], f'--rate: "{rate}" is not a number from 0 to 1000000000')
+
     def test_bench_leaves_out_no_request_that_a_stall_delays(self):
         # The server stands still when the plan ends: what was due meanwhile, and found no connection free, counts all the same.
         with Server() as server:
