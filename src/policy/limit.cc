@@ -4,10 +4,10 @@
 
 namespace sluice::policy {
 
-Limit::Limit(std::string limit_name, std::vector<Quota> limit_quotas)
+Limit::Limit(std::string limit_name, std::vector<Quota> limit_quotas, store::OnFailure on_store_failure)
     : name(std::move(limit_name)), quotas(std::move(limit_quotas)) {
   families.reserve(quotas.size());
-  for (std::size_t i = 0; i < quotas.size(); ++i) families.emplace_back(name, i);
+  for (std::size_t i = 0; i < quotas.size(); ++i) families.emplace_back(name, i, on_store_failure);
 }
 
 LimitSet::LimitSet(std::vector<Limit> limits) : limits_(std::move(limits)) {

@@ -22,7 +22,8 @@ enum class Mode : std::uint8_t {
 
 struct Limit {
   /// REQUIRES: at least one quota.
-  Limit(std::string limit_name, std::vector<Quota> limit_quotas);
+  Limit(std::string limit_name, std::vector<Quota> limit_quotas,
+        store::OnFailure on_store_failure = store::OnFailure::local);
 
   std::string name;
   std::vector<Quota> quotas;            ///< All must pass; none is charged if any refuses.

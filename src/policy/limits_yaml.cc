@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "policy/on_failure.h"
+
 namespace sluice::policy {
 
 namespace {
@@ -75,6 +77,7 @@ class Reader {
     std::vector<Quota> quotas;
     std::string unit = "requests";
     Mode mode = Mode::enforce;
+    store::OnFailure on_failure = store::OnFailure::local;
     bool has_quota = false;
     for (std::size_t i = 0; i < node.keys.size(); ++i) {
       const auto& [field, at] = node.keys[i];
@@ -87,15 +90,18 @@ class Reader {
         on(value, at, unit);
       } else if (field == "mode") {
         read_mode(value, at, mode);
+      } else if (field == "on_store_failure") {
+        read_on_failure(value, on_failure, [&](std::string text) { problem(at, std::move(text)); });
       } else {
-        const auto hint = nearest(field, {"quota", "quotas", "on", "mode"});
+        const auto hint = nearest(field, {"quota", "quotas", "on", "mode", "on_store_failure"});
         has_quota |= hint.find("quota") != std::string::npos;  // One fault, one problem.
-        problem(at, "unknown field " + quoted(field) + hint + "; a limit has quota or quotas, on and mode");
+        problem(at, "unknown field " + quoted(field) + hint +
+                        "; a limit has quota or quotas, on, mode and on_store_failure");
       }
     }
     if (!has_quota) problem(place, "the limit " + quoted(key) + " has no quota; write quota: 10/s");
     if (quotas.empty()) return;
-    Limit& limit = limits.emplace_back(key, std::move(quotas));
+    Limit& limit = limits.emplace_back(key, std::move(quotas), on_failure);
     limit.unit = std::move(unit);
     limit.mode = mode;
   }

@@ -68,14 +68,14 @@ TEST(PolicyYaml, EveryField) {
   EXPECT_TRUE(a.stat_by_value);
   EXPECT_EQ(a.cost, 3);
   EXPECT_EQ(a.enforce_percent, 25);
-  EXPECT_EQ(a.on_store_failure, OnStoreFailure::allow);
+  EXPECT_EQ(a.on_store_failure, store::OnFailure::allow);
   EXPECT_EQ(a.consistency, Consistency::exact);
   EXPECT_EQ(a.text(), "1000/day burst 20, 100/h burst 10, 7/min, cost 3, shadow, enforced for 25% of keys");
   EXPECT_EQ(a.limit->families[2].name, "all.a_x*#2");
   EXPECT_EQ(a.line, 15);
   const Rule& below = *reading.set->rules()[1];
   EXPECT_EQ(below.full_name, "all.a_x*.5_true");  // Numbers and truths are texts where a text is asked for.
-  EXPECT_EQ(below.on_store_failure, OnStoreFailure::deny);
+  EXPECT_EQ(below.on_store_failure, store::OnFailure::deny);
   EXPECT_EQ(below.consistency, Consistency::leased);
   const Rule& b = *reading.set->rules()[2];
   EXPECT_EQ(b.text(), "60/min burst 5");

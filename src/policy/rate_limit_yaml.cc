@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "policy/on_failure.h"
+
 #include "policy/limits_yaml.h"
 
 namespace sluice::policy {
@@ -104,17 +106,8 @@ void FileReader::values(const YamlNode& node, std::string_view field, ValueList&
   }
 }
 
-void FileReader::on_store_failure(const YamlNode& node, OnStoreFailure& into) {
-  const std::string word = node.kind == YamlNode::Kind::scalar ? node.scalar : node.kind_name();
-  if (word == "allow")
-    into = OnStoreFailure::allow;
-  else if (word == "deny")
-    into = OnStoreFailure::deny;
-  else if (word == "local")
-    into = OnStoreFailure::local;
-  else
-    problem(node.place, "on_store_failure is allow, deny or local, not " + quoted(word) +
-                            nearest(word, {"allow", "deny", "local"}));
+void FileReader::on_store_failure(const YamlNode& node, store::OnFailure& into) {
+  read_on_failure(node, into, [&](std::string text) { problem(node.place, std::move(text)); });
 }
 
 void FileReader::consistency(const YamlNode& node, Consistency& into) {

@@ -15,7 +15,7 @@
 namespace sluice::policy {
 
 struct StoreDefaults {
-  OnStoreFailure on_failure = OnStoreFailure::local;
+  store::OnFailure on_failure = store::OnFailure::local;
   Consistency consistency = Consistency::exact;
 };
 
@@ -64,7 +64,7 @@ class FileReader {
   void replaces(const YamlNode& node, Rule& rule);
   void quota_list(const YamlNode& node, std::vector<Quota>& quotas);
   void read_unit(const YamlNode& node, Rule& rule, Written& w);
-  void on_store_failure(const YamlNode& node, OnStoreFailure& into);
+  void on_store_failure(const YamlNode& node, store::OnFailure& into);
   void consistency(const YamlNode& node, Consistency& into);
   void put_together(const Written& w, Rule& rule, Place place);
   void unlimited(const Written& w, Rule& rule);

@@ -31,9 +31,6 @@ Duration unit_period(Unit unit);
 /// The unit of this period; unknown if there is none.
 Unit unit_of(Duration period);
 
-/// When the shared store is late or gone.
-enum class OnStoreFailure : std::uint8_t { allow, deny, local };
-
 /// How exactly instances that share a store count.
 enum class Consistency : std::uint8_t {
   exact,   ///< Every decision is the store's.
@@ -65,7 +62,7 @@ struct Rule {
 
   std::int64_t cost = 1;  ///< Tokens one hit takes.
   std::int32_t enforce_percent = 100;
-  OnStoreFailure on_store_failure = OnStoreFailure::local;
+  store::OnFailure on_store_failure = store::OnFailure::local;
   Consistency consistency = Consistency::exact;
 
   /// A map that is told to the proxy when the rule lets a request pass; may be null. Shared, since a rule is

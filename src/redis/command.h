@@ -1,31 +1,44 @@
-// command.h: commands as Redis reads them: an array of bulk strings.
+// command.h: commands as Redis reads them: an array of bulk strings, appended to a string.
+//
+//     std::string to;
+//     append_command(to, "SET", key, value, "PX", 1500);
+//
+// or, where the arguments are counted at run time:
+//
+//     append_header(to, 2 + keys.size());
+//     append_argument(to, "DEL"); ...
 #pragma once
 
-#include <charconv>
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace sluice::redis {
 
-inline void append_header(char type, std::size_t n, std::string& out) {
-  char digits[24] = {type};
-  char* end = std::to_chars(digits + 1, digits + sizeof digits - 2, n).ptr;
-  *end++ = '\r';
-  *end++ = '\n';
-  out.append(digits, end);
+/// Begins a command of so many arguments, its name among them. Exactly so many must follow.
+void append_header(std::string& to, std::size_t arguments);
+
+void append_argument(std::string& to, std::string_view bytes);
+void append_argument(std::string& to, std::int64_t number);
+template <std::integral T>
+  requires(!std::same_as<T, bool> && !std::same_as<T, char> && sizeof(T) < sizeof(std::int64_t))
+void append_argument(std::string& to, T number) {
+  append_argument(to, static_cast<std::int64_t>(number));
 }
 
-/// The name of the command is the first of its arguments.
-inline void begin_command(std::size_t arguments, std::string& out) { append_header('*', arguments, out); }
-
-inline void append_argument(std::string_view argument, std::string& out) {
-  append_header('$', argument.size(), out);
-  out.append(argument).append("\r\n");
+template <class... Arguments>
+void append_command(std::string& to, const Arguments&... arguments) {
+  append_header(to, sizeof...(arguments));
+  (append_argument(to, arguments), ...);
 }
-inline void append_argument(std::int64_t number, std::string& out) {
-  char digits[24];
-  append_argument(std::string_view(digits, std::to_chars(digits, digits + sizeof digits, number).ptr), out);
+
+/// A command by itself.
+template <class... Arguments>
+std::string command(const Arguments&... arguments) {
+  std::string text;
+  append_command(text, arguments...);
+  return text;
 }
 
 }  // namespace sluice::redis

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "core/text.h"
+#include "policy/on_failure.h"
 
 namespace sluice::server {
 
@@ -32,7 +33,29 @@ constexpr std::array kSettings = {
         &Config::policies},
     Setting{"merge-domains", "BOOL", "true: several files of policies may name one domain.",
             &Config::merge_domains},
-    Setting{"store", "URL", "Where the buckets live: local, in this process.", &Config::store},
+    Setting{"store", "URL",
+            "Where the buckets live: local, in this process; or a Redis or Valkey that many servers share: "
+            "redis://[user:password@]host[:port][/database], rediss:// for TLS, redis+unix:///path.",
+            &Config::store},
+    Setting{"store-deadline", "DURATION",
+            "The longest that a request waits for the shared store, all in; then on_store_failure decides.",
+            &Config::store_deadline},
+    Setting{"store-queue", "N",
+            "Asks of one loop that wait for the shared store at one time; for more on_store_failure decides.",
+            &Config::store_queue, 1, 1'000'000'000},
+    Setting{"store-instances", "N",
+            "Servers that share the store. While it is away, on_store_failure: local lets each of them "
+            "grant 1/N of a quota.",
+            &Config::store_instances, 1, 1'000'000},
+    Setting{
+        "on-store-failure", "RULE",
+        "What holds for CL.THROTTLE and GCRA while the shared store is away: allow, deny, or local. Named "
+        "limits and policies say it each for itself (on_store_failure; local unless said).",
+        &Config::on_store_failure},
+    Setting{"refusals-kept", "DURATION",
+            "How long a refusal by the shared store is remembered at most; what another server refunds or "
+            "resets is seen so much later. 0: not at all.",
+            &Config::refusals_kept},
     Setting{"threads", "N", "Event loops, each on its own thread. 0: one for each processor.",
             &Config::threads, 0, 1024},
     Setting{"max-keys", "N", "Buckets of the local store that can be away from full at one time.",
@@ -152,6 +175,12 @@ struct Set {
     config.*m = text == "true";
     return Done{};
   }
+  Status operator()(store::OnFailure Config::* m) const {
+    const auto rule = policy::on_failure_of(text);
+    if (!rule) return bad(text, "allow, deny or local");
+    config.*m = *rule;
+    return Done{};
+  }
   Status operator()(Level Config::* m) const {
     for (const auto& [name, level] : kLevels)
       if (text == name) {
@@ -176,6 +205,9 @@ struct Get {
     return std::to_string(millionths / 1'000'000) + (digits.size() > 1 ? "." + digits.substr(1) : "");
   }
   std::string operator()(bool Config::* m) const { return config.*m ? "true" : "false"; }
+  std::string operator()(store::OnFailure Config::* m) const {
+    return std::string(policy::on_failure_name(config.*m));
+  }
   std::string operator()(Level Config::* m) const {
     return std::string(kLevels[static_cast<std::size_t>(config.*m)].first);
   }

@@ -20,6 +20,7 @@
 #include "server/log.h"
 #include "sluice/result.h"
 #include "sluice/time.h"
+#include "store/store.h"
 
 namespace sluice::server {
 
@@ -39,8 +40,13 @@ struct Config {
   std::string limits;           ///< A file; empty: no named limits.
   std::string policies;         ///< A folder or a file; empty: none.
   bool merge_domains = false;   ///< Several files of policies may name one domain.
-  std::string store = "local";  ///< Only this one so far.
-  std::int64_t threads = 0;     ///< 0: one a processor.
+  std::string store = "local";  ///< Or a URL: redis/url.h.
+  Duration store_deadline = std::chrono::milliseconds(20);
+  std::int64_t store_queue = 100'000;
+  std::int64_t store_instances = 1;
+  store::OnFailure on_store_failure = store::OnFailure::local;
+  Duration refusals_kept = std::chrono::milliseconds(100);
+  std::int64_t threads = 0;  ///< 0: one a processor.
   std::int64_t max_keys = 10'000'000;
   std::int64_t max_holds = 100'000;
   std::string snapshot;  ///< A file; empty: none.
@@ -64,9 +70,9 @@ struct Config {
 };
 
 struct Setting {
-  using Member =
-      std::variant<net::Address Config::*, std::string Config::*, std::int64_t Config::*, Duration Config::*,
-                   Bytes Config::*, Level Config::*, bool Config::*, Ratio Config::*>;
+  using Member = std::variant<net::Address Config::*, std::string Config::*, std::int64_t Config::*,
+                              Duration Config::*, Bytes Config::*, Level Config::*, bool Config::*,
+                              Ratio Config::*, store::OnFailure Config::*>;
   std::string_view name;   ///< As the flag, without the dashes.
   std::string_view value;  ///< What stands for the value in the help: ADDR, FILE, N, …
   std::string_view help;

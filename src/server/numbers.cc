@@ -74,6 +74,31 @@ void snapshot_numbers(std::vector<Family>& all, const Snapshots& snapshots) {
                       static_cast<double>(n.wall_seconds.load(relaxed))));
 }
 
+void shared_numbers(std::vector<Family>& all, const SharedNumbers& n) {
+  all.push_back(gauge("sluice_store_up", "1 while every loop is connected to the shared store and asks it.",
+                      n.up.load(relaxed) ? 1 : 0));
+  all.push_back(gauge("sluice_store_outstanding", "Asks that wait for the shared store now.",
+                      number(n.outstanding.load(relaxed))));
+  Family asks{"sluice_store_asks_total",
+              "By who decided: the store, a refusal remembered from it, or on_store_failure (degraded).",
+              Kind::counter,
+              {}};
+  for (const auto& [origin, count] :
+       {std::pair("store", &n.decisions), std::pair("remembered", &n.remembered),
+        std::pair("degraded", &n.degraded)})
+    asks.samples.push_back({{{"origin", origin}}, number(count->load(relaxed))});
+  all.push_back(std::move(asks));
+  all.push_back(counter("sluice_store_calls_total", "Calls to the shared store; each carries many asks.",
+                        number(n.calls.load(relaxed))));
+  all.push_back(counter("sluice_store_outcome_unknown_total",
+                        "Calls without a reply in time, which may have been applied; they are not repeated.",
+                        number(n.unknown.load(relaxed))));
+  all.push_back(counter("sluice_store_errors_total", "Error replies; the log says which.",
+                        number(n.errors.load(relaxed))));
+  all.push_back(counter("sluice_store_scripts_loaded_total", "Calls that had to bring the script along.",
+                        number(n.scripts_loaded.load(relaxed))));
+}
+
 std::uint64_t open_files() {
   struct stat info{};
   if (::stat("/proc/self/fd", &info) == 0 && info.st_size > 0)
@@ -113,8 +138,8 @@ std::uint64_t resident_bytes() {
 }
 
 std::vector<Family> numbers(std::span<const DoorTotals> doors, const store::LocalStats& table,
-                            std::size_t holds, const Snapshots& snapshots, const Process& process,
-                            const Config& config) {
+                            std::size_t holds, const Snapshots& snapshots, const SharedNumbers* shared,
+                            const Process& process, const Config& config) {
   std::vector<Family> all;
   all.push_back({"sluice_build_info",
                  "1; the labels say what runs.",
@@ -146,6 +171,7 @@ std::vector<Family> numbers(std::span<const DoorTotals> doors, const store::Loca
                       static_cast<double>(config.max_connections)));
   connections(all, doors);
   snapshot_numbers(all, snapshots);
+  if (shared != nullptr) shared_numbers(all, *shared);
   process_numbers(all, process);
   return all;
 }

@@ -7,6 +7,7 @@
 
 #include "observe/metrics.h"
 #include "server/doors.h"
+#include "server/shared_seat.h"
 #include "server/snapshots.h"
 
 namespace sluice::server {
@@ -18,10 +19,11 @@ struct DoorTotals {
   NetTotals net;
 };
 
-/// REQUIRES: one entry a door. Reads /proc, some microseconds; on kernels before 6.2 one more for each open
-/// file.
+/// REQUIRES: one entry a door. `shared`: null without a shared store. Reads /proc, some microseconds; on
+/// kernels before 6.2 one more for each open file.
 std::vector<observe::Family> numbers(std::span<const DoorTotals> doors, const store::LocalStats& table,
-                                     std::size_t holds, const Snapshots& snapshots, const Process& process,
+                                     std::size_t holds, const Snapshots& snapshots,
+                                     const SharedNumbers* shared, const Process& process,
                                      const Config& config);
 
 }  // namespace sluice::server

@@ -18,6 +18,7 @@
 #include "server/log.h"
 #include "server/numbers.h"
 #include "server/reload.h"
+#include "server/shared_seat.h"
 #include "server/snapshots.h"
 #include "server/timed_door.h"
 
@@ -28,13 +29,6 @@ namespace {
 constexpr Duration kUpkeepEvery = std::chrono::milliseconds(100);
 constexpr Duration kDrainCheck = std::chrono::milliseconds(10);
 constexpr std::size_t kFilesBeyondConnections = 64;  // Listeners, epoll, snapshots, the log.
-
-Status check_store(const Config& config) {
-  if (config.store == "local") return Done{};
-  return Error{
-      Code::invalid_argument,
-      "store \"" + config.store + "\" is not known; this version has local, the memory of this process"};
-}
 
 }  // namespace
 
@@ -50,6 +44,7 @@ struct Server::Impl {
   struct Seat {  // A loop and what it serves. The order matters: listeners go before doors, doors before the
                  // loop.
     net::Loop loop;
+    std::unique_ptr<SharedSeat> shared;  // Null: all seats use the local store.
     std::vector<std::unique_ptr<net::SessionFactory>> doors;
     std::vector<std::unique_ptr<net::Listener>> listeners;
     std::thread thread;
@@ -61,6 +56,7 @@ struct Server::Impl {
     net::Bound bound;
   };
 
+  Status open_store();
   Status read_limits();
   Status read_policies();
   void reload_all();
@@ -69,6 +65,7 @@ struct Server::Impl {
   void on_signal(int signal);
   void drain_seat(Seat& seat, Time until);
   NetTotals totals() const;
+  std::unique_ptr<SharedNumbers> shared_numbers() const;  // Null: there is no shared store.
   std::string metrics_page() const;
 
   const Config config;
@@ -87,6 +84,16 @@ struct Server::Impl {
   bool draining = false;                // The first loop's.
   std::atomic<std::size_t> serving{0};  // Seats whose connections have not all ended.
 };
+
+/// The local store is there in any case: it decides while a shared one is away.
+Status Server::Impl::open_store() {
+  if (config.store == "local") return Done{};
+  const auto place = SharedPlace::of(config);
+  if (!place) return place.error();
+  for (Seat& seat : seats)
+    seat.shared = std::make_unique<SharedSeat>(seat.loop, store, config, *place, &seat == &seats.front());
+  return Done{};
+}
 
 Status Server::Impl::read_limits() {
   if (config.limits.empty()) return Done{};
@@ -144,7 +151,8 @@ void Server::Impl::add_listeners(Opened& o) {
     Seat& seat = seats[i];
     observe::DoorMetrics& counts = metrics.door(door.name);
     seat.doors.push_back(std::make_unique<TimedDoor>(
-        door.make({config, store, store, limits, policies, holds, process, o.bound.address, metrics, counts}),
+        door.make({config, seat.shared ? seat.shared->store() : store, store, limits, policies, holds,
+                   process, o.bound.address, metrics, counts}),
         counts));
     seat.listeners.push_back(std::make_unique<net::Listener>(seat.loop, std::move(o.bound.sockets[i]),
                                                              *seat.doors.back(), admission, options));
@@ -155,6 +163,18 @@ NetTotals Server::Impl::totals() const {
   NetTotals sum;
   for (const Seat& seat : seats)
     for (const auto& listener : seat.listeners) sum.add(listener->stats());
+  return sum;
+}
+
+std::unique_ptr<SharedNumbers> Server::Impl::shared_numbers() const {
+  if (!seats.front().shared) return nullptr;
+  auto sum = std::make_unique<SharedNumbers>();
+  std::size_t up = 0;
+  for (const Seat& seat : seats) {
+    sum->add(seat.shared->numbers());
+    up += seat.shared->numbers().up ? 1 : 0;
+  }
+  sum->up = up == seats.size();
   return sum;
 }
 
@@ -169,12 +189,13 @@ std::string Server::Impl::metrics_page() const {
   for (const policy::Rule* rule : set->rules())
     if (!rule->stat_by_value) rules.emplace_back(rule->domain, rule->full_name);
   return observe::metrics_text(
-      metrics, numbers(doors, store.stats(), holds->size(), snapshots, process, config), rules);
+      metrics,
+      numbers(doors, store.stats(), holds->size(), snapshots, shared_numbers().get(), process, config),
+      rules);
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<const Door> rows) {
   set_log_level(config.log_level);
-  if (auto status = check_store(config); !status) return status.error();
   auto impl = std::make_unique<Impl>(config);
   impl->process.started = Clock::now();
   impl->process.started_wall_ns = moment_now().wall_ns;
@@ -190,6 +211,7 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
   if (auto status = impl->snapshots.restore(); !status) return status.error();
   const auto processors = std::max(1u, std::thread::hardware_concurrency());
   impl->seats.resize(config.threads > 0 ? static_cast<std::size_t>(config.threads) : processors);
+  if (auto status = impl->open_store(); !status) return status.error();
   if (auto status = impl->listen(rows); !status) return status.error();
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
@@ -249,6 +271,8 @@ bool Server::run(bool signals, const std::function<void()>& started) {
     i.seats[k].thread.join();
     in_time &= i.seats[k].ended_in_time;
   }
+  for (auto& seat : i.seats)
+    if (seat.shared) seat.shared->end();
   i.snapshots.end();
   return in_time;
 }

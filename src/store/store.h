@@ -19,7 +19,8 @@ enum class OnFailure : std::uint8_t {
 
 /// The buckets of one quota of one limit, told apart by key. Two families with one name are the same buckets.
 struct Family {
-  explicit Family(std::string limit_name, std::size_t quota_index = 0, OnFailure when_away = OnFailure::local);
+  explicit Family(std::string limit_name, std::size_t quota_index = 0,
+                  OnFailure when_away = OnFailure::local);
   std::string limit;
   std::size_t quota;   ///< Its index in the limit.
   std::string name;    ///< For instance "api" or "api#1".

@@ -52,6 +52,7 @@ void append_members(const Told& told, std::string& body) {
   }
   if (told.hold) body.append(",\"hold\":\"").append(told.hold->text()).append("\"");
   if (told.shadowed) body.append(",\"shadow_refused\":true");
+  if (d.origin == Origin::degraded) body.append(",\"degraded\":true");
 }
 
 /// {"type":..,..,"violated-policies":["api"],"allowed":false,..}: RFC 9457 with the RateLimit draft's type.

@@ -11,7 +11,9 @@ RespDoor::RespDoor(store::Store& store, const policy::Current& limits, RespOptio
                    observe::Decisions* decisions)
     : BatchingDoor(store, std::move(options), decisions),
       view_(limits),
-      latest_command_(std::make_unique<LatestCommand>()) {}
+      latest_command_(std::make_unique<LatestCommand>()),
+      // No limit can be called so: '#' is not allowed in names.
+      throttle_family_("#throttle", 0, this->options().on_store_failure) {}
 
 RespDoor::~RespDoor() = default;
 

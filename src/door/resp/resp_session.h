@@ -59,6 +59,7 @@ struct RespOptions {
   std::function<RespNumbers()> numbers = {};  ///< For INFO; called on the session's thread. May be empty.
   /// Where CLIENT ID's numbers come from; shared by all doors. Null: this door counts for itself.
   std::atomic<std::uint64_t>* client_ids = nullptr;
+  store::OnFailure on_store_failure = store::OnFailure::local;  ///< Of CL.THROTTLE and GCRA.
 };
 
 struct RespBatch;
@@ -83,8 +84,7 @@ class RespDoor final : public BatchingDoor<RespBatch, RespOptions> {
   policy::View view_;
   std::shared_ptr<const NamedLimits> limits_;  // Made from what view_ gave last.
   std::unique_ptr<LatestCommand> latest_command_;
-  const store::Family throttle_family_{
-      "#throttle"};  // No limit can be called so: '#' is not allowed in names.
+  const store::Family throttle_family_;
   std::atomic<std::uint64_t> own_client_ids_{0};
 };
 

@@ -53,12 +53,15 @@ class Answer {
   Answer(const Requests& batch, std::span<const Decision> decisions, const Part& part,
          const RlsOptions& options, Response& response)
       : batch_(batch), response_(response) {
+    bool degraded = false;
     for (std::size_t i = part.first; i < part.first + part.count; ++i) {
       const Told t = told(batch, decisions, i);
       tell(t, *response_.add_statuses());
       overall_.add(t);
       weigh(t);
+      degraded |= t.verdict && t.verdict->decision.origin == Origin::degraded;
     }
+    if (degraded) (*response_.mutable_dynamic_metadata()->mutable_fields())["degraded"].set_bool_value(true);
     const bool over = overall_.over();
     add_rules_metadata(decisions, part);
     response_.set_overall_code(over && !options.shadow ? Response::OVER_LIMIT : Response::OK);

@@ -136,12 +136,12 @@ void Call::add_step(const Ask& ask, std::size_t bucket, bool chained) {
 }
 
 void Call::write(std::string_view verb, std::string_view script, std::string& out) const {
-  redis::begin_command(3 + buckets_.size() + steps_.size(), out);
-  redis::append_argument(verb, out);
-  redis::append_argument(script, out);
-  redis::append_argument(static_cast<std::int64_t>(buckets_.size()), out);
+  redis::append_header(out, 3 + buckets_.size() + steps_.size());
+  redis::append_argument(out, verb);
+  redis::append_argument(out, script);
+  redis::append_argument(out, static_cast<std::int64_t>(buckets_.size()));
   for (const Bucket& b : buckets_)
-    redis::append_argument(std::string_view(keys_).substr(b.text_at, b.text_size), out);
+    redis::append_argument(out, std::string_view(keys_).substr(b.text_at, b.text_size));
   for (const Step& s : steps_) {
     const Int128 cost_ticks =
         std::min<Int128>(static_cast<Int128>(s.cost) * s.rate.per_token, per_us(s.rate) * kMicrosMax);
@@ -156,7 +156,7 @@ void Call::write(std::string_view verb, std::string_view script, std::string& ou
                                most.ticks,
                                static_cast<double>(std::min(s.times, std::int64_t{1} << 53))};
     static_assert(sizeof numbers == kStepBytes);
-    redis::append_argument({reinterpret_cast<const char*>(numbers), sizeof numbers}, out);
+    redis::append_argument(out, std::string_view(reinterpret_cast<const char*>(numbers), sizeof numbers));
   }
 }
 

@@ -1,0 +1,113 @@
+#include "redis/slots.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace sluice::redis {
+namespace {
+
+constexpr auto kCrcTable = [] {
+  std::array<std::uint16_t, 256> table{};
+  for (unsigned i = 0; i < 256; ++i) {
+    unsigned crc = i << 8;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc & 0x8000U) != 0 ? (crc << 1) ^ 0x1021U : crc << 1;
+    table[i] = static_cast<std::uint16_t>(crc);
+  }
+  return table;
+}();
+
+template <class T>
+std::optional<T> number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return value;
+}
+
+net::Address address(std::string_view host, std::uint16_t port, const net::Address& asked) {
+  const bool unknown = host.empty() || host == "?";
+  return {.kind = net::Address::Kind::tcp, .host = unknown ? asked.host : std::string(host), .port = port};
+}
+
+// Past the element at `at` and all that is in it.
+std::size_t behind(Reply reply, std::size_t at) {
+  for (std::size_t left = 1; left > 0 && at < reply.size(); --left, ++at)
+    if (reply[at].kind == Element::Kind::array) left += static_cast<std::size_t>(reply[at].integer);
+  return at;
+}
+
+Error not_a_map() { return {Code::unavailable, "the server's reply to CLUSTER SLOTS is not a map of slots"}; }
+
+}  // namespace
+
+std::uint16_t crc16(std::string_view bytes) {
+  unsigned crc = 0;
+  for (const char c : bytes)
+    crc = (crc << 8) ^ kCrcTable[((crc >> 8) ^ static_cast<unsigned char>(c)) & 0xFF];
+  return static_cast<std::uint16_t>(crc);
+}
+
+std::uint16_t slot_of(std::string_view key) {
+  if (const auto open = key.find('{'); open != std::string_view::npos) {
+    const auto close = key.find('}', open + 1);
+    if (close != std::string_view::npos && close > open + 1) key = key.substr(open + 1, close - open - 1);
+  }
+  return crc16(key) % kSlots;
+}
+
+// [[first last [host port id ...] replica...]...]
+Result<SlotMap> SlotMap::read(Reply reply, const net::Address& asked) {
+  using Kind = Element::Kind;
+  if (reply[0].kind == Kind::error)
+    return Error{Code::unavailable, "CLUSTER SLOTS: " + std::string(reply[0].text)};
+  if (reply[0].kind != Kind::array) return not_a_map();
+  SlotMap map;
+  std::size_t at = 1;
+  for (std::int64_t range = 0; range < reply[0].integer; ++range) {
+    const std::size_t next = behind(reply, at);
+    if (next < at + 6 || reply[at].integer < 3 || reply[at + 3].kind != Kind::array ||
+        reply[at + 3].integer < 2)
+      return not_a_map();
+    const auto &first = reply[at + 1], &last = reply[at + 2], &host = reply[at + 4], &port = reply[at + 5];
+    const bool sound = first.kind == Kind::integer && last.kind == Kind::integer &&
+                       port.kind == Kind::integer && first.integer >= 0 && first.integer <= last.integer &&
+                       last.integer < static_cast<std::int64_t>(kSlots) && port.integer > 0 &&
+                       port.integer < 65'536;
+    if (!sound) return not_a_map();
+    const auto owner = map.add(address(host.text, static_cast<std::uint16_t>(port.integer), asked));
+    std::fill(map.owner_.begin() + first.integer, map.owner_.begin() + last.integer + 1, owner);
+    at = next;
+  }
+  return map;
+}
+
+std::size_t SlotMap::covered() const {
+  return kSlots - static_cast<std::size_t>(std::count(owner_.begin(), owner_.end(), kNone));
+}
+
+std::uint16_t SlotMap::add(const net::Address& address) {
+  const auto at = std::find(primaries_.begin(), primaries_.end(), address);
+  const auto index = static_cast<std::uint16_t>(at - primaries_.begin());
+  if (at == primaries_.end()) primaries_.push_back(address);
+  return index;
+}
+
+std::optional<Redirect> Redirect::read(std::string_view error, const net::Address& asked) {
+  Redirect redirect;
+  redirect.ask = error.starts_with("ASK ");
+  if (!redirect.ask && !error.starts_with("MOVED ")) return {};
+  std::string_view rest = error.substr(error.find(' ') + 1);
+  const auto space = rest.find(' ');
+  if (space == std::string_view::npos) return {};
+  const auto slot = number<std::uint16_t>(rest.substr(0, space));
+  rest.remove_prefix(space + 1);
+  const auto colon = rest.rfind(':');  // The host may be IPv6, without brackets.
+  if (!slot || *slot >= kSlots || colon == std::string_view::npos) return {};
+  const auto port = number<std::uint16_t>(rest.substr(colon + 1));
+  if (!port || *port == 0) return {};
+  redirect.slot = *slot;
+  redirect.to = address(rest.substr(0, colon), *port, asked);
+  return redirect;
+}
+
+}  // namespace sluice::redis

@@ -1,0 +1,134 @@
+#include "server/shared_seat.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/log.h"
+
+namespace sluice::server {
+
+namespace {
+
+constexpr Duration kTellEvery = std::chrono::minutes(1);
+constexpr Duration kPublishEvery = std::chrono::milliseconds(100);
+constexpr auto relaxed = std::memory_order_relaxed;
+
+}  // namespace
+
+Result<SharedPlace> SharedPlace::of(const Config& config) {
+  const auto named = [](const std::string& what) {
+    return Error{Code::invalid_argument, "--store: " + what};
+  };
+  const auto url = redis::Url::parse(config.store);
+  if (!url) return named(url.error().message + "; it is local, or a URL such as redis://host:6379/0");
+  SharedPlace place;
+  place.text = url->text();
+  if (url->kind == redis::Url::Kind::single) {
+    auto options = redis::Client::Options::from(*url);
+    if (!options) return named(options.error().message);
+    place.options = std::move(*options);
+  } else if (url->kind == redis::Url::Kind::sentinel) {
+    auto options = redis::SentinelNode::Options::from(*url);
+    if (!options) return named(options.error().message);
+    place.options = std::move(*options);
+  } else {
+    return named(url->text() + ": a Cluster cannot be the store yet; name one server or Sentinel");
+  }
+  return place;
+}
+
+void SharedNumbers::add(const SharedNumbers& o) {
+  const auto sum = [](Number& to, const Number& from) { to.fetch_add(from.load(relaxed), relaxed); };
+  sum(calls, o.calls);
+  sum(decisions, o.decisions);
+  sum(remembered, o.remembered);
+  sum(degraded, o.degraded);
+  sum(unknown, o.unknown);
+  sum(errors, o.errors);
+  sum(scripts_loaded, o.scripts_loaded);
+  sum(outstanding, o.outstanding);
+}
+
+SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& config,
+                       const SharedPlace& place, bool first)
+    : loop_(loop),
+      place_(place.text),
+      first_(first),
+      fallback_(local, config.store_instances),
+      store_(way_, fallback_,
+             {.lane = {.deadline = config.store_deadline,
+                       .asks_max = static_cast<std::size_t>(config.store_queue)},
+              .refusals_kept = config.refusals_kept,
+              .now = [] { return Clock::now(); },
+              .chance = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); },
+              .wake_at = [this](Time when) { wake_at(when); },
+              .trouble = [this](std::string_view what) { trouble(what); }}),
+      random_(std::random_device{}()),
+      alive_(std::make_shared<SharedSeat*>(this)) {
+  redis::Client::Listener* const heard = this;
+  if (const auto* one = std::get_if<redis::Client::Options>(&place.options)) {
+    auto options = *one;
+    options.seed = random_();
+    server_ = std::make_unique<redis::Client>(loop, options, heard);
+  } else {
+    auto options = std::get<redis::SentinelNode::Options>(place.options);
+    options.sentinel.seed = random_();
+    options.primary.seed = random_();
+    server_ = std::make_unique<redis::SentinelNode>(loop, options, heard);
+  }
+  loop_.every(kPublishEvery, [alive = std::weak_ptr(alive_)] {
+    if (const auto self = alive.lock()) (*self)->publish();
+  });
+}
+SharedSeat::~SharedSeat() = default;
+
+void SharedSeat::wake_at(Time when) {
+  const Duration delay = std::max(when - Clock::now(), Duration{0});
+  loop_.after(delay, [alive = std::weak_ptr(alive_)] {
+    if (const auto self = alive.lock()) (*self)->store_.wake(Clock::now());
+  });
+}
+
+void SharedSeat::went_up(redis::Client& client) {
+  if (first_)
+    log(Level::info,
+        "store: connected to " + place_ + " at " + client.address().text() + ", version " + client.version());
+  publish();
+}
+
+void SharedSeat::went_down(redis::Client&, std::string_view why) {
+  if (first_)
+    log(Level::error, "store: " + place_ + ": " + std::string(why) +
+                          "; until it is back, each limit's on_store_failure decides");
+  publish();
+}
+
+/// Once a minute, not once a call.
+void SharedSeat::trouble(std::string_view what) {
+  const Time now = Clock::now();
+  if (told_ != Time{} && now - told_ < kTellEvery) {
+    ++untold_;
+    return;
+  }
+  told_ = now;
+  std::string line = "store: " + place_ + ": " + std::string(what);
+  if (untold_ > 0)
+    line += " (and " + std::to_string(untold_) + " other failed calls since the last such line)";
+  untold_ = 0;
+  log(Level::warning, line);
+}
+
+void SharedSeat::publish() {
+  const auto s = store_.stats();
+  numbers_.calls.store(s.lane.calls, relaxed);
+  numbers_.decisions.store(s.lane.decisions, relaxed);
+  numbers_.remembered.store(s.remembered, relaxed);
+  numbers_.degraded.store(s.degraded, relaxed);
+  numbers_.unknown.store(s.lane.unknown, relaxed);
+  numbers_.errors.store(s.lane.errors, relaxed);
+  numbers_.scripts_loaded.store(s.lane.scripts_loaded, relaxed);
+  numbers_.outstanding.store(s.outstanding, relaxed);
+  numbers_.up.store(way_.up() && s.breaker == store::Breaker::State::closed, relaxed);
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,84 @@
+// shared_seat.h: one loop's way to the shared store: a connection, the store's state machines over it, and
+// their wake-ups. All of it belongs to the loop's thread, the numbers apart.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <variant>
+
+#include "net/loop.h"
+#include "redis/client.h"
+#include "redis/sentinel.h"
+#include "server/config.h"
+#include "store/local/local_store.h"
+#include "store/shared/shared_store.h"
+
+namespace sluice::server {
+
+/// What /metrics tells, a tenth of a second old at most. Any thread; relaxed, for people.
+struct SharedNumbers {
+  using Number = std::atomic<std::uint64_t>;
+  Number calls{0}, decisions{0}, remembered{0}, degraded{0}, unknown{0}, errors{0}, scripts_loaded{0};
+  Number outstanding{0};
+  std::atomic<bool> up{false};  ///< Connected, and its breaker closed.
+
+  void add(const SharedNumbers& other);
+};
+
+/// Where the store is, its files read.
+struct SharedPlace {
+  /// REQUIRES: config.store is not "local".
+  static Result<SharedPlace> of(const Config& config);
+
+  std::string text;  ///< The URL, without its password.
+  std::variant<redis::Client::Options, redis::SentinelNode::Options> options;
+};
+
+class SharedSeat final : private redis::Client::Listener {
+ public:
+  /// Begins to connect. `loop` and `local` outlive it. `first`: it tells the log of the connection's ups and
+  /// downs, for all.
+  SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& config, const SharedPlace& place,
+             bool first);
+  ~SharedSeat();
+
+  store::Store& store() { return store_; }
+  const SharedNumbers& numbers() const { return numbers_; }
+
+  /// The loop has ended: whoever still waits is answered, while there is somebody to answer.
+  void end() { store_.wake(Time::max()); }
+
+ private:
+  void went_up(redis::Client& client) override;
+  void went_down(redis::Client& client, std::string_view why) override;
+  void trouble(std::string_view what);
+  void wake_at(Time when);
+  void publish();
+
+  net::Loop& loop_;
+  const std::string place_;
+  const bool first_;
+  /// The store's node: there before the connection is.
+  struct Way final : redis::Node {
+    explicit Way(const std::unique_ptr<redis::Node>& t) : to(t) {}
+    bool up() const override { return to && to->up(); }
+    void send(std::string_view command, redis::Caller& caller) override { to->send(command, caller); }
+    const std::unique_ptr<redis::Node>& to;
+  };
+
+  Way way_{server_};
+  store::Fallback fallback_;
+  store::SharedStore store_;
+  std::unique_ptr<redis::Node>
+      server_;  // After the store, whose calls it tells that they are lost when it goes.
+  SharedNumbers numbers_;
+  std::mt19937_64 random_;
+  Time told_{};  // When the log heard of trouble last.
+  std::uint64_t untold_ = 0;
+  std::shared_ptr<SharedSeat*> alive_;  // Timers hold it, and find out that this is gone.
+};
+
+}  // namespace sluice::server

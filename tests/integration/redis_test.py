@@ -1,0 +1,370 @@
+"""Servers that share their buckets in a real redis-server, and what holds when that goes away."""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+import urllib.request
+
+import harness
+from harness import Server, connect, eventually
+
+PROGRAMS = [p for p in ("redis-server", "valkey-server") if shutil.which(p)]
+
+
+class Redis:
+    """A redis-server of the test's own, on a unix socket."""
+
+    def __init__(self, program, *arguments):
+        self.folder = tempfile.mkdtemp(prefix="sluice-redis-")
+        self.socket = os.path.join(self.folder, "s")
+        self.arguments = [program, "--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", "",
+                          "--enable-debug-command", "local", *arguments]
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.arguments, stdout=subprocess.DEVNULL)
+
+        def answers():
+            try:
+                return self.ask("PING") in (b"+PONG", b"-NOAUTH Authentication required.")
+            except OSError:
+                return False
+        eventually(answers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def ask(self, *words):
+        """The first line of the reply, or the text of a bulk string."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(harness.WAIT)
+            s.connect(self.socket)
+            s.sendall(command(*words))
+            f = s.makefile("rb")
+            line = f.readline().rstrip(b"\r\n")
+            return f.read(int(line[1:])) if line.startswith(b"$") and line != b"$-1" else line
+
+    @property
+    def url(self):
+        return "redis+unix://" + self.socket
+
+
+def command(*words):
+    out = b"*%d\r\n" % len(words)
+    for w in words:
+        w = str(w).encode()
+        out += b"$%d\r\n%s\r\n" % (len(w), w)
+    return out
+
+
+class Client:
+    """CL.THROTTLE over one connection."""
+
+    def __init__(self, server):
+        self.socket = server.connect()
+        self.file = self.socket.makefile("rb")
+
+    def __del__(self):
+        self.file.close()
+        self.socket.close()
+
+    def send(self, key, burst, count, period, quantity=1, times=1):
+        self.socket.sendall(command("CL.THROTTLE", key, burst, count, period, quantity) * times)
+
+    def reply(self):
+        line = self.file.readline()
+        if not line.startswith(b"*"):
+            raise AssertionError(line)
+        return [int(self.file.readline()[1:]) for _ in range(int(line[1:]))]
+
+    def throttle(self, *arguments):
+        self.send(*arguments)
+        return self.reply()
+
+
+def shared(redis, *arguments, **more):
+    server = Server("--store", redis.url, *arguments, **more)
+    server.eventually_says("store: connected to")
+    return server
+
+
+def metric(server, name):
+    page = urllib.request.urlopen("http://%s/metrics" % server.addresses["http"], timeout=harness.WAIT).read().decode()
+    return float(re.search("^" + re.escape(name) + r" (\S+)$", page, re.M)[1])
+
+
+class Shared(unittest.TestCase):
+    program = PROGRAMS[0]
+
+    def test_servers_share_one_bucket(self):
+        with Redis(self.program) as redis, shared(redis) as one, shared(redis) as two:
+            a, b = Client(one), Client(two)
+            self.assertEqual(a.throttle("k", 2, 1, 3600), [0, 3, 2, -1, 3600])
+            self.assertEqual(b.throttle("k", 2, 1, 3600)[:3], [0, 3, 1])
+            self.assertEqual(a.throttle("k", 2, 1, 3600)[:3], [0, 3, 0])
+            self.assertEqual(b.throttle("k", 2, 1, 3600)[:3], [1, 3, 0])
+            # The other's refusal is remembered by nobody else; its own bucket is another's too.
+            self.assertEqual(a.throttle("k", 2, 1, 3600)[0], 1)
+
+    def test_four_servers_under_load_grant_one_burst(self):
+        burst, keys, each = 1000, 5, 400
+        with Redis(self.program) as redis:
+            servers = [shared(redis, "--threads", "2") for _ in range(4)]
+            granted = [0] * keys
+            lock = threading.Lock()
+
+            def ask(server, key):
+                client = Client(server)
+                client.send("k%d" % key, burst - 1, 1, 86400, times=each)
+                mine = sum(client.reply()[0] == 0 for _ in range(each))
+                with lock:
+                    granted[key] += mine
+            threads = [threading.Thread(target=ask, args=(s, k)) for s in servers for k in range(keys)]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+            self.assertEqual(granted, [burst] * keys)
+            for s in servers:
+                self.assertEqual(s.end(), 0)
+                s.__exit__()
+
+    def test_every_way_of_asking_works_shared(self):
+        limits = "limits:\n  api: {quotas: [100/h burst 10, 1000/day burst 15]}\n"
+        with Redis(self.program) as redis, tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+            f.write(limits)
+            f.flush()
+            with shared(redis, "--limits", f.name, http="127.0.0.1:0") as server, shared(redis, "--limits", f.name, http="127.0.0.1:0") as other:
+                def post(where, path, **body):
+                    request = urllib.request.Request("http://%s/v1/%s" % (where.addresses["http"], path), json.dumps({"limit": "api", "key": "k", **body}).encode())
+                    try:
+                        return json.load(urllib.request.urlopen(request, timeout=harness.WAIT))
+                    except urllib.error.HTTPError as e:
+                        return json.load(e)
+                self.assertEqual(post(server, "take", cost=4)["remaining"], 6)
+                self.assertEqual(post(other, "peek")["remaining"], 6)
+                self.assertEqual(post(other, "refund", cost=2)["remaining"], 8)
+                self.assertEqual(post(server, "take", cost=20)["allowed"], False)
+                self.assertEqual(post(server, "take", cost=100, partial=True)["granted"], 8)
+                self.assertEqual(post(other, "take")["allowed"], False)
+                self.assertEqual(post(other, "reset")["remaining"], 10)
+                time.sleep(0.11)  # refusals_kept: what another server resets is seen so much later at most.
+                self.assertEqual(post(server, "take", cost=10)["remaining"], 0)
+                wait = post(server, "reserve", cost=1, max_wait=60)
+                self.assertTrue(wait["allowed"])
+                self.assertGreater(wait["due_after"], 30)
+                held = post(other, "hold", cost=1)
+                self.assertFalse(held["allowed"])
+                self.assertEqual(redis.ask("TYPE", "sluice:{api:k}#1"), b"+string")
+
+    def test_refusals_are_answered_from_memory_for_a_while(self):
+        with Redis(self.program) as redis, shared(redis, "--threads", "1", "--refusals-kept", "20s", http="127.0.0.1:0") as server:
+            client = Client(server)
+            client.throttle("k", 0, 1, 3600)
+            for _ in range(50):
+                self.assertEqual(client.throttle("k", 0, 1, 3600)[0], 1)
+            eventually(lambda: metric(server, 'sluice_store_asks_total{origin="remembered"}') >= 49)
+
+    def test_script_flush_under_load_loses_nothing(self):
+        with Redis(self.program) as redis, shared(redis) as server:
+            client = Client(server)
+            for i in range(30):
+                self.assertEqual(client.throttle("k", 99, 1, 86400)[2], 99 - i)
+                redis.ask("SCRIPT", "FLUSH")
+
+    def test_each_rule_while_the_store_is_away(self):
+        for rule, want in (("allow", [0] * 6), ("deny", [1] * 6), ("local", [0, 0, 0, 1, 1, 1])):
+            with self.subTest(rule), Redis(self.program) as redis:
+                with shared(redis, "--on-store-failure", rule, "--threads", "1", http="127.0.0.1:0") as server:
+                    client = Client(server)
+                    self.assertEqual(client.throttle("other", 2, 1, 3600)[0], 0)
+                    redis.kill()
+                    server.eventually_says("until it is back")
+                    self.assertEqual([client.throttle("k", 2, 1, 3600)[0] for _ in range(6)], want)
+                    eventually(lambda: metric(server, "sluice_store_up") == 0)
+                    eventually(lambda: metric(server, 'sluice_store_asks_total{origin="degraded"}') >= 6)
+                    redis.start()
+                    eventually(lambda: metric(server, "sluice_store_up") == 1)
+                    self.assertEqual(client.throttle("k", 2, 1, 3600)[:3], [0, 3, 2])
+
+    def test_what_was_decided_without_the_store_says_so(self):
+        files = tempfile.TemporaryDirectory()
+        self.addCleanup(files.cleanup)
+        with open(os.path.join(files.name, "limits.yaml"), "w") as f:
+            f.write("limits: {api: {quota: 10/h, on_store_failure: allow}, login: {quota: 5/h, on_store_failure: deny}}\n")
+        os.mkdir(os.path.join(files.name, "policies"))
+        with open(os.path.join(files.name, "policies", "p.yaml"), "w") as f:
+            f.write("domain: d\ndescriptors:\n- {key: k, rate_limit: {unit: hour, requests_per_unit: 3}, }\n")
+        with Redis(self.program) as redis, shared(redis, "--limits", os.path.join(files.name, "limits.yaml"), "--policies",
+                                                  os.path.join(files.name, "policies"), http="127.0.0.1:0") as server:
+            def post(path, body):
+                request = urllib.request.Request("http://%s%s" % (server.addresses["http"], path), json.dumps(body).encode())
+                try:
+                    return json.load(urllib.request.urlopen(request, timeout=harness.WAIT))
+                except urllib.error.HTTPError as e:
+                    return json.load(e)
+            envoy = {"domain": "d", "descriptors": [{"entries": [{"key": "k", "value": "v"}]}]}
+            self.assertNotIn("degraded", post("/v1/take", {"limit": "api", "key": "a"}))
+            self.assertNotIn("dynamicMetadata", post("/json", envoy))
+            redis.kill()
+            server.eventually_says("until it is back")
+            for limit, allowed in (("api", True), ("login", False)):
+                answer = post("/v1/take", {"limit": limit, "key": "a"})
+                self.assertEqual((answer["allowed"], answer["degraded"]), (allowed, True))
+            self.assertEqual(post("/json", envoy)["dynamicMetadata"]["degraded"], True)
+
+    def test_a_store_that_hangs_holds_nobody_up(self):
+        with Redis(self.program) as redis, shared(redis, "--threads", "1", http="127.0.0.1:0") as server:
+            client = Client(server)
+            client.throttle("k", 2, 1, 3600)
+            os.kill(redis.process.pid, signal.SIGSTOP)
+            try:
+                # Local buckets decide; that they do at all shows that nobody waits for the store.
+                self.assertEqual([client.throttle("k", 2, 1, 3600)[0] for _ in range(4)], [0, 0, 0, 1])
+                eventually(lambda: metric(server, "sluice_store_outcome_unknown_total") >= 1)
+            finally:
+                os.kill(redis.process.pid, signal.SIGCONT)
+            eventually(lambda: metric(server, "sluice_store_up") == 1)
+
+            def shared_again():
+                before = metric(server, 'sluice_store_asks_total{origin="store"}')
+                client.throttle("fresh", 2, 1000, 1)
+                time.sleep(0.2)
+                return metric(server, 'sluice_store_asks_total{origin="store"}') > before
+            eventually(shared_again)
+
+    def test_starts_without_its_store_and_finds_it_later(self):
+        redis = Redis(self.program)
+        with redis:
+            redis.kill()
+            with Server("--store", redis.url, http="127.0.0.1:0") as server:
+                self.assertEqual(Client(server).throttle("k", 2, 1, 3600)[:3], [0, 3, 2])
+                redis.start()
+                server.eventually_says("store: connected to")
+
+    def test_a_read_only_replica_is_told_and_decided_without(self):
+        with Redis(self.program) as primary, Redis(self.program) as replica, shared(replica, "--on-store-failure", "deny", "--threads", "1") as server:
+            client = Client(server)
+            self.assertEqual(client.throttle("k", 2, 1, 3600)[0], 0)
+            self.assertEqual(replica.ask("REPLICAOF", "127.0.0.1", "1"), b"+OK")
+            self.assertEqual(client.throttle("k", 2, 1, 3600)[0], 1)
+            server.eventually_says("READONLY")
+
+    def test_passwords_users_and_databases(self):
+        with Redis(self.program, "--requirepass", "se cret") as redis:
+            with Server("--store", redis.url.replace("redis+unix://", "redis+unix://:wrong@")) as server:
+                server.eventually_says("WRONGPASS")
+                self.assertNotIn("wrong@", server.said())
+            with Server("--store", redis.url.replace("redis+unix://", "redis+unix://:se%20cret@") + "?db=3") as server:
+                server.eventually_says("store: connected to")
+                self.assertNotIn("cret", server.said())
+                self.assertEqual(Client(server).throttle("k", 2, 1, 3600)[0], 0)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Failover(unittest.TestCase):
+    """A primary, a replica and three sentinels; the primary is killed under load."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="sluice-sentinel-")
+        self.running = []
+        self.addCleanup(self.clean)
+        self.ports = [free_port() for _ in range(5)]
+        self.primary = self.run_redis(self.ports[0])
+        self.replica = self.run_redis(self.ports[1], "--replicaof", "127.0.0.1", str(self.ports[0]))
+        eventually(lambda: b"master_link_status:up" in self.ask(self.ports[1], "INFO", "replication"))
+        for port in self.ports[2:]:
+            path = os.path.join(self.folder, "sentinel-%d.conf" % port)
+            with open(path, "w") as f:
+                f.write("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d 2\nsentinel down-after-milliseconds main 300\n"
+                        "sentinel failover-timeout main 3000\n" % (port, self.folder, self.ports[0]))
+            self.running.append(subprocess.Popen(["redis-server", path, "--sentinel"], stdout=subprocess.DEVNULL))
+        for port in self.ports[2:]:
+            eventually(lambda: b"num-other-sentinels\r\n$1\r\n2" in self.ask(port, "SENTINEL", "MASTER", "main"))
+            eventually(lambda: b"num-slaves\r\n$1\r\n1" in self.ask(port, "SENTINEL", "MASTER", "main"))
+
+    def clean(self):
+        for p in self.running:
+            p.kill()
+            p.wait()
+        shutil.rmtree(self.folder)
+
+    def run_redis(self, port, *more):
+        p = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
+                              "--repl-diskless-sync-delay", "0", *more], stdout=subprocess.DEVNULL)
+        self.running.append(p)
+        eventually(lambda: self.ask(port, "PING").startswith(b"+PONG"))
+        return p
+
+    @staticmethod
+    def ask(port, *words):
+        try:
+            with socket.create_connection(("127.0.0.1", port), 2) as s:
+                s.sendall(command(*words))
+                s.settimeout(0.2)
+                data = b""
+                try:
+                    while part := s.recv(65536):
+                        data += part
+                        if data.startswith(b"+"):
+                            break
+                except TimeoutError:
+                    pass
+                return data
+        except OSError:
+            return b""
+
+    def test_the_new_primary_is_found_and_knows_what_was_charged(self):
+        url = "redis+sentinel://" + ",".join("127.0.0.1:%d" % p for p in self.ports[2:]) + "/main"
+        with Server("--store", url, "--on-store-failure", "deny", "--threads", "1", http="127.0.0.1:0") as server:
+            server.eventually_says("store: connected to")
+            client = Client(server)
+            granted = sum(client.throttle("k", 9, 1, 86400)[0] == 0 for _ in range(6))
+            self.assertEqual(granted, 6)
+            eventually(lambda: self.ask(self.ports[1], "EXISTS", "sluice:{#throttle:k}").startswith(b":1"))
+            self.primary.kill()
+
+            def well():
+                nonlocal granted
+                now = client.throttle("k", 9, 1, 86400)
+                granted += now[0] == 0
+                return now[0] == 0
+            eventually(well)
+            for _ in range(20):
+                granted += client.throttle("k", 9, 1, 86400)[0] == 0
+            self.assertEqual(granted, 10)  # One burst, over both primaries.
+            self.assertIn(str(self.ports[1]), server.said())
+
+
+class UsageTest(unittest.TestCase):
+    def test_a_bad_url_names_the_mend(self):
+        for url, words in (("redis:/x", "redis://host:6379"), ("postgres://x", "local, or a URL"), ("redis://h:99999", "port")):
+            code, _, said = harness.run("serve", "--store", url)
+            self.assertEqual(code, 2, said)
+            self.assertIn("--store", said)
+            self.assertIn(words, said)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
