@@ -6,9 +6,13 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <string>
+#include <system_error>
 
 #include "cli/commands.h"
 #include "cli/completion.h"
@@ -21,6 +25,26 @@ namespace {
 
 constexpr const char* kExitCodes =
     "\nExit code: 0 allowed or done, 1 refused (check: not valid), 2 wrong usage or an error.";
+
+/// CLI11 would read 010 as eight, cut what is too large to fit, and print a double's range in 300 digits.
+const CLI::Validator kTokens(
+    [](std::string& text) {
+      std::int64_t n = 0;
+      const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), n);
+      const bool whole = fault == std::errc{} && end == text.data() + text.size() && n >= 0;
+      if (whole && text == std::to_string(n)) return std::string();
+      return '"' + text + "\" is not a whole number from 0 to 9223372036854775807";
+    },
+    "");
+const CLI::Validator kRate(
+    [](std::string& text) {
+      double rate = -1;
+      const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), rate);
+      if (fault == std::errc{} && end == text.data() + text.size() && rate >= 0 && rate <= 1e9)
+        return std::string();
+      return '"' + text + "\" is not a number from 0 to 1000000000";
+    },
+    "");
 
 struct Program {
   CLI::App app{"Sluice: an exact token bucket rate limiter.", "sluice"};
@@ -104,10 +128,7 @@ void Program::add_ask(const char* name, const char* what, const std::string& exa
       ->type_name("");
   sub->add_option("KEY", o.key, "Whom the bucket counts.")->required()->type_name("");
   if (command_name != "reset")
-    sub->add_option("--cost", o.tokens, "Tokens.")
-        ->capture_default_str()
-        ->type_name("N")
-        ->check(CLI::NonNegativeNumber);
+    sub->add_option("--cost", o.tokens, "Tokens.")->capture_default_str()->type_name("N")->check(kTokens);
   if (command_name == "take")
     sub->add_flag("--wait", o.wait, "If refused, wait and try again until allowed or it can never pass.");
   if (command_name == "reserve")
@@ -199,7 +220,7 @@ void Program::add_bench() {
   sub->add_option("--rate", o.rate, "Requests a second in all. 0: flat out.")
       ->capture_default_str()
       ->type_name("R")
-      ->check(CLI::Range(0.0, 1e9));
+      ->check(kRate);
   sub->add_option("--duration", o.duration, "How long.")->capture_default_str()->type_name("DURATION");
   sub->add_option("--seed", o.seed, "Of the random keys.")->capture_default_str()->type_name("N");
   add_json(sub, o.json);

@@ -2,13 +2,17 @@
 //
 // Open loop (--rate R): request i is due at start + i / R whatever became of those before it, and its latency
 // counts from then. A load generator that waits for a slow server before it asks again would leave out just
-// the requests that the server made late (coordinated omission). Flat out: each connection keeps `pipeline`
-// requests on the way; a batch is sent when the last one is answered, as redis-benchmark does.
+// the requests that the server made late (coordinated omission). So all that was due within the duration is
+// still sent behind its end; what no connection could take within kLastReplies counts as unanswered.
+// Flat out: each connection keeps `pipeline` requests on the way; a batch is sent when the last one is
+// answered, as redis-benchmark does.
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <deque>
@@ -28,11 +32,24 @@ namespace sluice::cli {
 namespace {
 
 constexpr Duration kConnect = std::chrono::seconds(5);
-constexpr Duration kLastReplies = std::chrono::seconds(5);  // After the end, for what is still on the way.
+constexpr Duration kLastReplies = std::chrono::seconds(5);  // After the end, for what is late.
+constexpr std::size_t kErrorMax = 200;                      // Bytes of an error that are shown.
+
+/// An error's own words: the line of a RESP error, the body of an HTTP response.
+std::string shown(std::string_view reply) {
+  if (const auto body = reply.find("\r\n\r\n"); reply.starts_with("HTTP/") && body != reply.npos)
+    reply.remove_prefix(body + 4);
+  if (reply.starts_with('-')) reply.remove_prefix(1);
+  std::string text(reply.substr(0, std::min(reply.find("\r\n"), kErrorMax)));
+  for (char& c : text)
+    if (c < ' ' || c > '~') c = '?';  // Nothing that a server says is to reach the terminal as a command.
+  return text;
+}
 
 struct Counts {
   std::uint64_t allowed = 0, refused = 0, errors = 0;
   std::uint64_t unanswered = 0;
+  std::string first_error;  // As the server said it.
   Histogram latency;
   Duration took{0};
 };
@@ -61,6 +78,7 @@ class Load {
     wire_.request(keys_.next(), link.out);
     link.due.push_back(due);
   }
+  bool sent_all(Time now, Time stop) const { return options_.rate > 0 ? planned_ == plan_ : now >= stop; }
   void add_due(Time now);
   void refill(Link& link, Time now);
   Status write(Link& link);
@@ -73,7 +91,8 @@ class Load {
   net::Fd epoll_;
   std::vector<std::unique_ptr<Link>> links_;
   std::size_t turn_ = 0;       // The connection that the next due request goes to.
-  std::uint64_t planned_ = 0;  // Requests sent so far, of the plan.
+  std::uint64_t plan_ = 0;     // With a rate: requests that are due before the end.
+  std::uint64_t planned_ = 0;  // Of them sent so far.
   Time start_;
   bool sending_ = true;
   Counts counts_;
@@ -102,8 +121,9 @@ Status Load::connect(const net::Address& address) {
 }
 
 void Load::add_due(Time now) {
-  const auto due_by_now =
-      static_cast<std::uint64_t>(std::chrono::duration<double>(now - start_).count() * options_.rate) + 1;
+  const auto due_by_now = std::min(
+      plan_,
+      static_cast<std::uint64_t>(std::chrono::duration<double>(now - start_).count() * options_.rate) + 1);
   std::size_t full = 0;
   while (planned_ < due_by_now && full < links_.size()) {
     Link& link = *links_[turn_];
@@ -159,8 +179,11 @@ Status Load::read(Link& link) {
   link.in.append(block, static_cast<std::size_t>(n));
   std::string_view rest = link.in;
   while (!link.due.empty()) {
+    const std::string_view before = rest;
     const Said said = wire_.reply(rest);
     if (said == Said::unfinished) break;
+    if (said == Said::error && counts_.first_error.empty())
+      counts_.first_error = shown(before.substr(0, before.size() - rest.size()));
     counts_.latency.add((now - link.due.front()).count());
     link.due.pop_front();
     ++(said == Said::allowed ? counts_.allowed : said == Said::refused ? counts_.refused : counts_.errors);
@@ -185,10 +208,11 @@ int Load::wait_ms(Time now, Time end) const {
 Result<Counts> Load::run(Duration duration) {
   start_ = Clock::now();
   const Time stop = start_ + duration;
+  plan_ = static_cast<std::uint64_t>(std::ceil(options_.rate * static_cast<double>(duration.count()) / 1e9));
   Time last = start_;
   epoll_event events[256];
   for (Time now = start_;; now = Clock::now()) {
-    if (now >= stop) sending_ = false;
+    sending_ = !sent_all(now, stop);
     std::size_t on_the_way = 0;
     if (sending_ && options_.rate > 0) add_due(now);
     for (auto& link : links_) {
@@ -197,12 +221,12 @@ Result<Counts> Load::run(Duration duration) {
         if (auto status = write(*link); !status) return status.error();
       on_the_way += link->due.size();
     }
-    if (!sending_ && (on_the_way == 0 || now >= stop + kLastReplies)) {
-      counts_.unanswered = on_the_way;
+    if ((now >= stop && !sending_ && on_the_way == 0) || now >= stop + kLastReplies) {
+      counts_.unanswered = on_the_way + (plan_ - planned_);
       break;
     }
     const int n = ::epoll_wait(epoll_.get(), events, std::size(events),
-                               wait_ms(now, sending_ ? stop : stop + kLastReplies));
+                               wait_ms(now, now < stop ? stop : stop + kLastReplies));
     for (int i = 0; i < n; ++i) {
       Link& link = *static_cast<Link*>(events[i].data.ptr);
       if ((events[i].events & EPOLLOUT) != 0)
@@ -268,6 +292,7 @@ int bench(const BenchOptions& options) {
   auto counts = load.run(*duration);
   if (!counts) return fail(counts.error().message);
   print(*counts, options.json);
+  if (counts->errors > 0) fail("the first error: " + counts->first_error);
   return counts->errors > 0 || counts->unanswered > 0 ? kFailed : kDone;
 }
 

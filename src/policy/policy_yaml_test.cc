@@ -186,7 +186,9 @@ constexpr const char* kRefused[][2] = {
      "f:3:25: shadow_mode is true or false, without quotation marks, found \"true\""},
     {"D- {key: k, value: v, share_threshold: true}",
      "f:3:22: share_threshold is for a value with a *, not for \"k_v\"; remove it or write a *"},
-    {"domain: d\ndescriptors:\n- key: k\n value: v", "f:4:2: not YAML: end of sequence not found"},
+    {"domain: d\ndescriptors:\n- key: k\n value: v",
+     "f:4:2: not YAML: end of sequence not found; indent what stands in one list alike, each entry behind a "
+     "-"},
 };
 
 std::string unfold(std::string yaml) {

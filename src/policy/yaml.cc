@@ -9,18 +9,46 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
 #include <map>
 #include <sstream>
+#include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace sluice::policy {
 
 namespace {
 
 Place place_of(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
+
+/// What to do about an error of yaml-cpp's, behind its words; "" where they say it themselves.
+std::string_view mend_of(std::string_view error) {
+  using Mend = std::pair<std::string_view, std::string_view>;
+  namespace Yaml = YAML::ErrorMsg;
+  static constexpr std::string_view kQuote =
+      "; put a text that begins with a special character in quotation marks";
+  static constexpr auto kMends = std::to_array<Mend>({
+      {Yaml::END_OF_MAP, "; indent what stands in one map alike, each entry as name: value"},
+      {Yaml::END_OF_SEQ, "; indent what stands in one list alike, each entry behind a -"},
+      {Yaml::END_OF_MAP_FLOW, "; before this place a { needs its }, or an entry its comma"},
+      {Yaml::END_OF_SEQ_FLOW, "; before this place a [ needs its ], or an entry its comma"},
+      {Yaml::FLOW_END, "; this } or ] closes nothing that is open, or what is open is closed by the other"},
+      {Yaml::MAP_VALUE,
+       "; begin the inner map on a line of its own or with {, or put a text that holds a colon in quotation "
+       "marks"},
+      {Yaml::BLOCK_ENTRY, "; begin the list on a line of its own, or write [a, b]"},
+      {Yaml::EOF_IN_SCALAR, "; close the quotation mark"},
+      {Yaml::UNKNOWN_TOKEN, kQuote},
+      {Yaml::CHAR_IN_SCALAR, kQuote},
+  });
+  for (const auto& [words, mend] : kMends)
+    if (words == error) return mend;
+  return "";
+}
 
 /// Ends the reading of a document at its first error that leaves nothing to go on with.
 struct Stop {
@@ -252,7 +280,7 @@ YamlNode read_yaml(std::string_view text, const std::string& file, std::vector<P
   } catch (const Stop& stop) {
     problems.push_back({file, stop.place, stop.message});
   } catch (const YAML::Exception& e) {
-    problems.push_back({file, place_of(e.mark), "not YAML: " + e.msg});
+    problems.push_back({file, place_of(e.mark), "not YAML: " + e.msg + std::string(mend_of(e.msg))});
   } catch (const std::exception& e) {  // Out of memory, or what yaml-cpp did not foresee.
     problems.push_back({file, {}, std::string("not readable: ") + e.what()});
   }
