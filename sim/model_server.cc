@@ -69,6 +69,12 @@ std::int64_t ModelServer::take(Bucket& bucket, const Step& step, std::int64_t mo
 std::int64_t ModelServer::apply(Bucket& bucket, const Step& step, std::int64_t times) {
   if (bucket.foreign) return 0;
   if (step.what == 1) return take(bucket, step, times);
+  if (step.what == 4) {
+    const auto us = static_cast<std::int64_t>(step.cost_us) - bucket.clock;
+    const Int128 floor = us < 0 ? Int128{-1} : us * step.per_us + static_cast<Int128>(step.cost_ticks);
+    if (floor > bucket.ahead) bucket.ahead = floor, bucket.changed = true;
+    return 1;
+  }
   bucket.changed = true;
   if (step.what == 2)
     bucket.ahead = std::min(bucket.ahead + step.cost, step.most);

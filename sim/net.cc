@@ -52,7 +52,9 @@ void Link::cut(Duration pause) {
     message->caller->lost(redis::Loss::unknown, "the connection broke");
   }
   events_.after(pause, [this, epoch = epoch_] {
-    if (epoch == epoch_) up_ = true;
+    if (epoch != epoch_) return;
+    up_ = true;
+    if (std::exchange(server_id_, server_.id) != server_.id && other_server_) other_server_();
   });
 }
 

@@ -31,8 +31,9 @@ struct Server {
   ModelServer model;
   std::int64_t clock_offset_us = 0;
   bool alive = true;
-  Time hangs_until{};   ///< Until then it reads nothing.
-  std::string refuses;  ///< Not empty: an error that every call gets, as LOADING or READONLY.
+  Time hangs_until{};    ///< Until then it reads nothing.
+  std::uint64_t id = 1;  ///< Another when another server takes its place.
+  std::string refuses;   ///< Not empty: an error that every call gets, as LOADING or READONLY.
 };
 
 /// One instance's connection: commands and replies in order, each with its delay.
@@ -52,6 +53,8 @@ class Link final : public redis::Node {
   void cut(Duration pause);
   std::uint64_t sent() const { return sent_; }
   void calm() { faults_.slow_one_in = 0; }
+  /// Called when the connection is back and the server is another one than before, ahead of every command.
+  void on_other_server(std::function<void()> what) { other_server_ = std::move(what); }
 
  private:
   struct Message {
@@ -73,6 +76,8 @@ class Link final : public redis::Node {
   std::deque<Pending> pending_;
   Time last_arrival_{}, last_reply_{};
   std::uint64_t epoch_ = 0, sent_ = 0;
+  std::uint64_t server_id_ = 1;
+  std::function<void()> other_server_;
   bool up_ = true;
 };
 

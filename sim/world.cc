@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "net.h"
@@ -28,10 +29,12 @@ const char* const kQuotas[] = {"1000/s burst 50", "7/min burst 3",      "20/s",
 struct Ideal {
   Int128 ahead = 0;  // Ticks.
   std::int64_t latest_us = 0;
-  std::int64_t charged = 0;   // Tokens, net of refunds.
-  std::int64_t told = 0;      // Tokens that clients were told to have, by the bucket.
-  std::int64_t doubtful = 0;  // Tokens of takes whose outcome nobody knows.
-  std::int64_t open = 0;      // Tokens of takes that nobody has heard of yet.
+  std::int64_t charged = 0;    // Tokens, net of refunds.
+  std::int64_t told = 0;       // Tokens that clients were told to have, by the bucket.
+  std::int64_t doubtful = 0;   // Tokens of takes whose outcome nobody knows.
+  std::int64_t lost = 0;       // Tokens whose charge a failover has lost.
+  std::int64_t backed_up = 0;  // `charged` when the replica heard of it last.
+  std::int64_t open = 0;       // Tokens of takes that nobody has heard of yet.
 };
 
 class World {
@@ -47,7 +50,7 @@ class World {
     }
     ideals_.resize(quotas_.size());
     server_.model.watch([this](auto... args) { charged(args...); });
-    const auto instances = 1 + below(random_, 4);
+    const auto instances = plan.alone ? 1 : 1 + below(random_, 4);
     for (std::int64_t i = 0; i < instances; ++i) instances_.push_back(std::make_unique<Instance>(*this));
   }
 
@@ -56,6 +59,10 @@ class World {
     const Time calm = begin + Duration(static_cast<std::int64_t>(plan_.seconds * 1e9));
     for (auto& instance : instances_) traffic(*instance, calm + milliseconds(1500));
     if (plan_.faults) trouble(calm);
+    if (plan_.failovers) {
+      replicate(calm);
+      fail_over(calm);
+    }
     if (plan_.plant_forgetful)
       for (int i = 1; i < 20; ++i)
         events_.at(begin + milliseconds(200 * i), [this] { server_.model.data().clear(); });
@@ -99,12 +106,16 @@ class World {
                           .asks_max = kAsksMax,
                           .calls_max = 1 + static_cast<std::size_t>(below(world.random_, 3))},
                  .refusals_max = 64,
+                 .told_max = world.plan_.plant_no_floors ? std::size_t{0} : 1024,
+                 .seed = world.random_(),
                  .now = [&world] { return world.events_.now(); },
                  .chance = [&world] { return static_cast<double>(below(world.random_, 1000)) / 1000; },
                  .wake_at =
                      [&world, this](Time when) {
                        world.events_.at(when, [&world, this] { store.wake(world.events_.now()); });
-                     }}) {}
+                     }}) {
+      link.on_other_server([this] { store.server_changed(); });
+    }
     store::LocalStore local{{.max_keys = 1 << 10, .seed = 1}};
     Link link;
     store::Fallback fallback;
@@ -129,6 +140,7 @@ class World {
   /// The server has run a step.
   void charged(std::string_view key, int what, double cost_us, double cost_ticks, double per_us,
                std::int64_t times, std::int64_t now_us) {
+    if (what == 4) return;  // A floor takes nothing.
     const std::size_t i = index_.at(std::string(key));
     Ideal& ideal = ideals_[i];
     const auto ticks_us = static_cast<Int128>(per_us);
@@ -144,7 +156,10 @@ class World {
     }
     ideal.ahead += cost;
     ideal.charged += tokens;
-    if (ideal.ahead > quotas_[i].wide().full)
+    const std::int64_t excused = !plan_.failovers ? 0
+                                 : plan_.alone    ? ideal.doubtful
+                                                  : ideal.doubtful + ideal.lost;
+    if (ideal.ahead > quotas_[i].wide().full + excused * quotas_[i].wide().per_token)
       violate("the server granted more than one bucket of " + quotas_[i].text());
   }
 
@@ -195,7 +210,7 @@ class World {
         if (ask.op != Op::peek) ideal.doubtful += std::min(ask.amount, ask.quota->capacity());
       } else if (d.origin == Origin::remembered) {
         ++out_.remembered;
-        if (!request.refused_then[j] && !clock_moved_)
+        if (!request.refused_then[j] && !clock_moved_ && !plan_.failovers)
           violate("a refusal from memory, where the bucket would grant");
       } else if (ask.op != Op::peek) {
         ideal.told += d.granted;
@@ -252,6 +267,28 @@ class World {
     });
   }
 
+  /// The replica hears of the primary's writes, later.
+  void replicate(Time until) {
+    events_.after(milliseconds(1 + below(random_, 40)), [this, until] {
+      replica_ = server_.model.data();
+      for (Ideal& ideal : ideals_) ideal.backed_up = ideal.charged;
+      if (events_.now() < until) replicate(until);
+    });
+  }
+
+  void fail_over(Time until) {
+    events_.after(milliseconds(100 + below(random_, 500)), [this, until] {
+      if (events_.now() >= until) return;
+      server_.model.data() = replica_;
+      server_.model.forget_script();
+      ++server_.id;
+      for (Ideal& ideal : ideals_)
+        ideal.lost += ideal.charged - std::exchange(ideal.backed_up, ideal.charged);
+      for (auto& instance : instances_) instance->link.cut(milliseconds(1 + below(random_, 30)));
+      fail_over(until);
+    });
+  }
+
   void refuse(std::string error) {
     server_.refuses = std::move(error);
     events_.after(milliseconds(below(random_, 200)), [this] { server_.refuses.clear(); });
@@ -267,6 +304,7 @@ class World {
   Events events_;
   Random random_;
   Server server_;
+  ModelServer::Data replica_;
   std::vector<Quota> quotas_;
   std::deque<store::Family> families_;
   std::map<std::string, std::size_t> index_;

@@ -1,6 +1,8 @@
 // world.h: instances, clients and one server, run from a seed; what must hold is checked after every event.
 //
-//     never above    what the server grants fits one ideal bucket a key, by the server's clock
+//     never above    what the server grants fits one ideal bucket a key, by the server's clock; after a
+//     failover up to
+//                    what nobody was told of, and with several instances up to what was lost
 //     no free grant  what clients were told to be granted by the bucket was charged there before
 //     no charge in doubt twice  what was charged was told, or belongs to a call of unknown outcome, once
 //     each once      every ask is answered once, within its deadline
@@ -17,7 +19,10 @@ struct Plan {
   std::uint64_t seed = 1;
   double seconds = 5;  ///< Of virtual time; then the faults end and all must be well within a second.
   bool faults = true;
-  bool plant_repeat = false;  ///< A lost call is repeated.
+  bool failovers = false;        ///< A replica that lags takes over, at times: the latest writes are lost.
+  bool alone = false;            ///< One instance.
+  bool plant_no_floors = false;  ///< What was told is not offered to the new server.
+  bool plant_repeat = false;     ///< A lost call is repeated.
   bool plant_forgetful =
       false;  ///< The server loses what it knew: "restarted empty" without anybody being told.
 };

@@ -17,8 +17,19 @@ std::string first_violation(Plan plan, std::uint64_t seeds) {
 TEST(World, HoldsWithoutFaults) { EXPECT_EQ(first_violation({.seconds = 1, .faults = false}, 100), ""); }
 TEST(World, HoldsUnderFaults) { EXPECT_EQ(first_violation({.seconds = 2}, 200), ""); }
 
+TEST(World, OneInstanceKeepsWhatItWasToldThroughFailovers) {
+  EXPECT_EQ(first_violation({.seconds = 3, .faults = false, .failovers = true, .alone = true}, 200), "");
+}
+TEST(World, SeveralInstancesGrantAtMostWhatAFailoverLost) {
+  EXPECT_EQ(first_violation({.seconds = 3, .failovers = true}, 200), "");
+}
+
+TEST(World, SeesThatFloorsAreIgnored) {
+  const Plan plan{.seconds = 3, .faults = false, .failovers = true, .alone = true, .plant_no_floors = true};
+  EXPECT_NE(first_violation(plan, 200), "");
+}
 TEST(World, SeesACallThatIsRepeated) {
-  EXPECT_NE(first_violation({.seconds = 2, .plant_repeat = true}, 50), "");
+  EXPECT_NE(first_violation({.seconds = 2, .plant_repeat = true}, 500), "");
 }
 TEST(World, SeesAServerThatForgets) {
   EXPECT_NE(first_violation({.seconds = 2, .faults = false, .plant_forgetful = true}, 20), "");

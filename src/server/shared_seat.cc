@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "redis/command.h"
 #include "server/log.h"
 
 namespace sluice::server {
@@ -12,6 +13,11 @@ namespace {
 constexpr Duration kTellEvery = std::chrono::minutes(1);
 constexpr Duration kPublishEvery = std::chrono::milliseconds(100);
 constexpr auto relaxed = std::memory_order_relaxed;
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
 
 }  // namespace
 
@@ -59,6 +65,7 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& 
              {.lane = {.deadline = config.store_deadline,
                        .asks_max = static_cast<std::size_t>(config.store_queue)},
               .refusals_kept = config.refusals_kept,
+              .seed = random_seed(),
               .now = [] { return Clock::now(); },
               .chance = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); },
               .wake_at = [this](Time when) { wake_at(when); },
@@ -90,9 +97,22 @@ void SharedSeat::wake_at(Time when) {
 }
 
 void SharedSeat::went_up(redis::Client& client) {
-  if (first_)
-    log(Level::info,
-        "store: connected to " + place_ + " at " + client.address().text() + ", version " + client.version());
+  connected_ = "connected to " + place_ + " at " + client.address().text() + ", version " + client.version();
+  known_ = false;
+  server_->send(redis::command("INFO", "server"), identity_);
+}
+
+void SharedSeat::identified(redis::Reply reply) {
+  constexpr std::string_view kField = "run_id:";
+  const std::string_view text = reply.front().text;
+  const auto at = text.find(kField);  // A user without INFO: every connection may be to another server.
+  std::string id;
+  if (reply.front().kind == redis::Element::Kind::text && at != text.npos)
+    id = text.substr(at + kField.size(), text.find('\r', at) - at - kField.size());
+  if (!run_id_.empty() && (id.empty() || id != run_id_)) store_.server_changed();
+  run_id_ = id.empty() ? "unknown" : id;
+  known_ = true;
+  if (first_) log(Level::info, "store: " + connected_);
   publish();
 }
 

@@ -61,15 +61,29 @@ class SharedSeat final : private redis::Client::Listener {
   net::Loop& loop_;
   const std::string place_;
   const bool first_;
-  /// The store's node: there before the connection is.
+  /// The store's node: there before the connection is, and up once it is known which server answers.
   struct Way final : redis::Node {
-    explicit Way(const std::unique_ptr<redis::Node>& t) : to(t) {}
-    bool up() const override { return to && to->up(); }
-    void send(std::string_view command, redis::Caller& caller) override { to->send(command, caller); }
-    const std::unique_ptr<redis::Node>& to;
+    explicit Way(const SharedSeat& s) : seat(s) {}
+    bool up() const override { return seat.server_ && seat.server_->up() && seat.known_; }
+    void send(std::string_view command, redis::Caller& caller) override {
+      seat.server_->send(command, caller);
+    }
+    const SharedSeat& seat;
+  };
+  /// Asks a server who it is, ahead of all else: one that took another's place is offered what that had told.
+  struct Identity final : redis::Caller {
+    explicit Identity(SharedSeat& s) : seat(s) {}
+    void replied(redis::Reply reply) override { seat.identified(reply); }
+    void lost(redis::Loss, std::string_view) override {}
+    SharedSeat& seat;
   };
 
-  Way way_{server_};
+  void identified(redis::Reply reply);
+  Way way_{*this};
+  Identity identity_{*this};
+  std::string run_id_;  // Of the server that was known last.
+  bool known_ = false;
+  std::string connected_;  // For the log, once it is known.
   store::Fallback fallback_;
   store::SharedStore store_;
   std::unique_ptr<redis::Node>

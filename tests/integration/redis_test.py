@@ -249,6 +249,18 @@ class Shared(unittest.TestCase):
                 return metric(server, 'sluice_store_asks_total{origin="store"}') > before
             eventually(shared_again)
 
+    def test_a_store_that_comes_back_empty_is_told_what_it_said(self):
+        with Redis(self.program) as redis, shared(redis, "--on-store-failure", "deny", "--threads", "1", http="127.0.0.1:0") as server:
+            client = Client(server)
+            self.assertEqual([client.throttle("k", 4, 1, 86400)[2] for _ in range(3)], [4, 3, 2])
+            for _ in range(2):
+                redis.kill()
+                server.eventually_says("until it is back")
+                redis.start()
+                eventually(lambda: client.throttle("other", 10**6, 1000, 1)[0] == 0)
+                self.assertEqual(client.throttle("k", 4, 1, 86400, 0)[2], 2)
+            self.assertEqual([client.throttle("k", 4, 1, 86400)[0] for _ in range(3)], [0, 0, 1])
+
     def test_starts_without_its_store_and_finds_it_later(self):
         redis = Redis(self.program)
         with redis:

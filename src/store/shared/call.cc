@@ -54,7 +54,7 @@ void Call::clear() {
   keys_.clear();
 }
 
-std::size_t Call::bucket_of(const Ask& ask) {
+std::size_t Call::bucket_of(const Ask& ask, const Told* told) {
   const std::uint64_t hash = XXH3_64bits_withSeed(ask.key.data(), ask.key.size(), ask.family->salt);
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     const Bucket& b = buckets_[i];
@@ -64,22 +64,29 @@ std::size_t Call::bucket_of(const Ask& ask) {
   b.text_at = keys_.size();
   append_bucket_key(ask.family->limit, ask.key, ask.family->quota, keys_);
   b.text_size = keys_.size() - b.text_at;
+  if (told != nullptr && (b.floor = told->floor(*ask.family, ask.key))) {
+    if (b.floor->per_us != per_us(b.rate) && b.floor->ticks > 0) ++b.floor->us, b.floor->ticks = 0;
+    steps_.push_back(
+        {.bucket = buckets_.size(), .what = floor, .cost = 0, .rate = b.rate, .most = 0, .times = 1});
+  }
   buckets_.push_back(b);
   return buckets_.size() - 1;
 }
 
-bool Call::add(const Chain& chain) {
+bool Call::add(const Chain& chain, const Told* told) {
   const std::size_t n = chain.asks.size();
-  if (chains_.size() >= kChainsMax || steps_.size() + n > kStepsMax) return false;
+  if (chains_.size() >= kChainsMax || steps_.size() + 2 * n > kStepsMax) return false;
+  const std::size_t steps = steps_.size();
   const std::size_t buckets = buckets_.size(), text = keys_.size(), asks = bucket_of_ask_.size();
   bool passable = true;
   for (const Ask& ask : chain.asks) {
-    const std::size_t k = bucket_of(ask);
+    const std::size_t k = bucket_of(ask, told);
     bucket_of_ask_.push_back(static_cast<std::uint8_t>(k));
     passable &= !can_never_pass(ask);
     // A bucket is counted in one quota's ticks a call: another's come with the next.
     if (buckets_.size() > kBucketsMax || buckets_[k].rate.per_ns != ask.quota->wide().per_ns) {
       buckets_.resize(buckets, Bucket{});
+      steps_.resize(steps, Step{});
       keys_.resize(text);
       bucket_of_ask_.resize(asks);
       return false;
@@ -139,6 +146,7 @@ void Call::add_step(const Ask& ask, std::size_t bucket, bool chained) {
 std::size_t Call::alike(std::size_t first) const {
   const Step& a = steps_[first];
   std::size_t n = 1;
+  if (a.what == floor) return 1;
   while (a.what < with_next && (first == 0 || steps_[first - 1].what < with_next) &&
          first + n < steps_.size()) {
     const Step& b = steps_[first + n];
@@ -165,7 +173,11 @@ void Call::write(std::string_view verb, std::string_view script, std::string& ou
     j += n;
     const Int128 cost_ticks =
         std::min<Int128>(static_cast<Int128>(s.cost) * s.rate.per_token, per_us(s.rate) * kMicrosMax);
-    const Micros cost = to_micros(cost_ticks, per_us(s.rate));
+    Micros cost = to_micros(cost_ticks, per_us(s.rate));
+    if (s.what == floor) {
+      const Tat& tat = *buckets_[s.bucket].floor;
+      cost = {static_cast<double>(tat.us), static_cast<double>(tat.ticks)};
+    }
     const Micros most = to_micros(s.most, per_us(s.rate));
     const double numbers[] = {static_cast<double>(s.bucket + 1),
                               static_cast<double>(s.what),
@@ -185,14 +197,19 @@ bool Call::answer(redis::Reply reply, std::vector<Chain>& failed) {
   using Kind = redis::Element::Kind;
   if (reply.size() != buckets_.size() + 2 || reply[0].kind != Kind::array || reply[1].kind != Kind::integer)
     return false;
-  const std::int64_t now_us = reply[1].integer;
+  const std::int64_t now_us = now_us_ = reply[1].integer;
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     const auto& element = reply[i + 2];
     if (element.kind != Kind::null && element.kind != Kind::text) return false;
     const auto value =
         read_value(element.kind == Kind::text ? element.text : std::string_view{}, now_us, buckets_[i].rate);
     buckets_[i].ours = value.has_value() && !(element.kind == Kind::text && element.text.empty());
-    if (value) buckets_[i].ahead = value->ahead, buckets_[i].behind_us = value->behind_us;
+    if (!value) continue;
+    Bucket& b = buckets_[i];
+    b.ahead = value->ahead, b.behind_us = value->behind_us;
+    if (!b.floor || b.floor->us < now_us + b.behind_us) continue;
+    const Int128 floor_ahead = (b.floor->us - now_us - b.behind_us) * per_us(b.rate) + b.floor->ticks;
+    b.ahead = std::min(std::max(b.ahead, floor_ahead), b.rate.debt_max);
   }
   std::size_t at = 0;
   for (Chain& chain : chains_) {
@@ -206,6 +223,12 @@ bool Call::answer(redis::Reply reply, std::vector<Chain>& failed) {
       answer_chain(chain, places);
   }
   return true;
+}
+
+Tat Call::tat(const Bucket& bucket) const {
+  const Int128 unit = per_us(bucket.rate);
+  return {now_us_ + bucket.behind_us + static_cast<std::int64_t>(bucket.ahead / unit), bucket.ahead % unit,
+          unit};
 }
 
 void Call::answer_one(const Chain& chain, std::size_t bucket) {

@@ -20,6 +20,7 @@
 
 #include "redis/node.h"
 #include "store/shared/bucket_value.h"
+#include "store/shared/told.h"
 #include "store/store.h"
 
 namespace sluice::store {
@@ -44,8 +45,9 @@ class Call {
   static constexpr std::size_t kStepsMax = 256;
   static constexpr std::size_t kChainsMax = 4096;
 
-  /// False if it does not fit; then nothing was added. REQUIRES: fits_shared() of every quota.
-  bool add(const Chain& chain);
+  /// False if it does not fit; then nothing was added. `told` may be null: it is asked for floors. REQUIRES:
+  /// fits_shared() of every quota.
+  bool add(const Chain& chain, const Told* told = nullptr);
 
   /// Appends `EVALSHA script` or `EVAL script`, as `verb` says, with the buckets and steps.
   void write(std::string_view verb, std::string_view script, std::string& out) const;
@@ -61,6 +63,7 @@ class Call {
     Rate<Int128> rate;
     Int128 ahead = 0;
     std::int64_t behind_us = 0;
+    std::optional<Tat> floor;
     bool ours = true;
     bool refused =
         false;  ///< An ask that stood alone was refused, and none came after it that changed the bucket.
@@ -69,6 +72,8 @@ class Call {
     std::size_t text_at = 0, text_size = 0;
   };
   std::span<const Bucket> buckets() const { return buckets_; }
+  /// Of an answered call: a bucket's TAT after it.
+  Tat tat(const Bucket& bucket) const;
   std::vector<Chain>& chains() { return chains_; }
   const std::vector<Chain>& chains() const { return chains_; }
   bool empty() const { return chains_.empty(); }
@@ -76,17 +81,17 @@ class Call {
 
  private:
   static constexpr std::size_t kNone = ~std::size_t{0};
-  enum What : std::uint8_t { take = 1, charge = 2, refund = 3, with_next = 8 };
+  enum What : std::uint8_t { take = 1, charge = 2, refund = 3, floor = 4, with_next = 8 };
   struct Step {
     std::size_t bucket;
     std::uint8_t what;
-    std::int64_t cost;  ///< Tokens; two steps of one cost and kind in a row are one.
+    std::int64_t cost;  ///< Tokens (of a floor: none); two steps of one cost and kind in a row are one.
     Rate<Int128> rate;
     Int128 most;  ///< Ticks until full that may be reached.
     std::int64_t times;
   };
 
-  std::size_t bucket_of(const Ask& ask);
+  std::size_t bucket_of(const Ask& ask, const Told* told);
   std::size_t alike(std::size_t first) const;
   void add_step(const Ask& ask, std::size_t bucket, bool chained);
   void answer_one(const Chain& chain, std::size_t bucket);
@@ -96,6 +101,7 @@ class Call {
   std::vector<Step> steps_;
   std::vector<Chain> chains_;
   std::vector<std::uint8_t> bucket_of_ask_;  ///< Of every ask of every chain, in order.
+  std::int64_t now_us_ = 0;                  ///< The store's, of the answer.
   std::string keys_;                         ///< The buckets' keys in the store, one behind the other.
 };
 

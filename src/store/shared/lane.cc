@@ -40,11 +40,12 @@ void Lane::ask(const Chain& chain, Time now) {
     owner_.given_up(chain);
     return;
   }
-  if (waiting_.empty() || !waiting_.back()->call.add(chain)) {
+  const Told* told = options_.told != nullptr && options_.told->offers() ? options_.told : nullptr;
+  if (waiting_.empty() || !waiting_.back()->call.add(chain, told)) {
     waiting_.push_back(fresh());
     waiting_.back()->deadline = now + options_.deadline;
-    if (!waiting_.back()->call.add(
-            chain)) {  // One bucket under two quotas' ticks in one chain: no call takes that.
+    // One bucket under two quotas' ticks in one chain: no call takes that.
+    if (!waiting_.back()->call.add(chain, told)) {
       spare_.push_back(std::move(waiting_.back()));
       waiting_.pop_back();
       stats_.given_up += chain.asks.size();

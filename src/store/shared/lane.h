@@ -38,6 +38,7 @@ class Lane {
     std::size_t asks_max = 100'000;  ///< Waiting and flying; further ones are given up at once.
     std::size_t calls_max = 2;       ///< Flying at one time.
     Breaker::Options breaker = {};
+    const Told* told = nullptr;  ///< Asked for floors; outlives the lane. May be null.
   };
 
   /// What becomes of the asks. Called from within ask(), flush(), wake() and the node's calls.

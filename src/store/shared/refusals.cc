@@ -2,17 +2,14 @@
 
 #include <algorithm>
 #include <bit>
-#include <random>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace sluice::store {
 
-Refusals::Refusals(std::size_t entries, Duration keep)
-    : entries_(std::bit_ceil(std::max<std::size_t>(entries, 2))),
-      keep_(keep),
-      seed_(std::random_device{}()) {}
+Refusals::Refusals(std::size_t entries, Duration keep, std::uint64_t seed)
+    : entries_(std::bit_ceil(std::max<std::size_t>(entries, 2))), keep_(keep), seed_(seed) {}
 
 Refusals::Place Refusals::place(const Family& family, std::string_view key) const {
   const auto h = XXH3_128bits_withSeed(key.data(), key.size(), seed_ ^ family.salt);

@@ -17,8 +17,8 @@ namespace sluice::store {
 
 class Refusals {
  public:
-  /// `keep`: the longest that a refusal is remembered; 0: not at all.
-  Refusals(std::size_t entries, Duration keep);
+  /// `keep`: the longest that a refusal is remembered; 0: not at all. `seed`: of the key hash.
+  Refusals(std::size_t entries, Duration keep, std::uint64_t seed);
 
   /// The bucket was `ahead` ticks from full at `sent` at the earliest, when call number `call` was sent. Wide
   /// quotas are not remembered.
@@ -49,7 +49,7 @@ class Refusals {
 
   std::vector<Entry> entries_;
   const Duration keep_;
-  std::uint64_t seed_;
+  const std::uint64_t seed_;
 };
 
 }  // namespace sluice::store

@@ -22,7 +22,7 @@ struct RefusalsTest : testing::Test {
   const Quota quota = *Quota::parse("100/s burst 10");  // A token in 10 ms.
   const Rate<std::int64_t>& rate = quota.narrow();
   const Family family{"api"};
-  Refusals refusals{64, milliseconds(50)};
+  Refusals refusals{64, milliseconds(50), 1};
   Decision decision;
 };
 

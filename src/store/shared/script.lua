@@ -2,8 +2,8 @@
 --
 -- KEYS[k]  a bucket: "<TAT, us><latest time, us><expiry, us>" as three doubles, and where the TAT is no whole
 --          number of microseconds, "<its ticks beyond><ticks a us>" as two more. Absent: full.
--- ARGV[j]  a step, nine doubles: bucket (its number k), what (1 take, 2 charge, 3 refund; + 8: stands or falls
---          with the next), ticks a us, the cost (us, ticks), the most that the time until full may be after it
+-- ARGV[j]  a step, nine doubles: bucket (its number k), what (1 take, 2 charge, 3 refund, 4 floor: the cost is a
+--          TAT that it has at least; + 8: stands or falls with the next), ticks a us, the cost (us, ticks), the most that the time until full may be after it
 --          (us, ticks), how many times, and the last of the buckets to which the same is done, one by one.
 -- Returns  the time in us, and of each bucket the value that it had; "?" if something else lies under its key.
 --
@@ -61,8 +61,13 @@ local function rare()
       if times > 0 then changed[k] = true end
       return times
     end
-    changed[k] = true
     local a, b = us[k], ticks[k]
+    if what == 4 then
+      local floor_us = cost_us - at[k]
+      if floor_us > a or (floor_us == a and cost_ticks > b) then us[k], ticks[k], changed[k] = floor_us, cost_ticks, true end
+      return 1
+    end
+    changed[k] = true
     if what == 2 then
       a, b = a + cost_us, b + cost_ticks
       if b >= D then a, b = a + 1, b - D end

@@ -6,11 +6,21 @@
 
 namespace sluice::store {
 
+namespace {
+
+Lane::Options with_floors(Lane::Options options, const Told* told) {
+  options.told = told;
+  return options;
+}
+
+}  // namespace
+
 SharedStore::SharedStore(redis::Node& node, Fallback& fallback, SharedOptions options)
     : options_(std::move(options)),
       fallback_(fallback),
-      lane_(node, options_.lane, *this),
-      refusals_(options_.refusals_max, options_.refusals_kept) {}
+      told_(options_.told_max, options_.seed),
+      lane_(node, with_floors(options_.lane, options_.told_max > 0 ? &told_ : nullptr), *this),
+      refusals_(options_.refusals_max, options_.refusals_kept, options_.seed) {}
 SharedStore::~SharedStore() = default;
 
 void SharedStore::decide(Batch& batch, Completion& done) {
@@ -53,7 +63,10 @@ bool SharedStore::decided_at_once(const Chain& chain, Time now) {
 
 void SharedStore::answered(const Call& call, Time sent, std::uint64_t number) {
   for (const Call::Bucket& b : call.buckets())
-    if (b.ours && b.refused) refusals_.remember(*b.family, b.key, b.rate, b.ahead, sent, number);
+    if (b.ours) {
+      if (b.refused) refusals_.remember(*b.family, b.key, b.rate, b.ahead, sent, number);
+      if (options_.told_max > 0) told_.remember(*b.family, b.key, call.tat(b));
+    }
   for (const Chain& chain : call.chains())
     if (chain.ticket != nullptr) finish(*chain.ticket);
 }

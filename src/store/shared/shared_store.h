@@ -25,6 +25,8 @@ struct SharedOptions {
   Lane::Options lane = {};
   Duration refusals_kept = std::chrono::milliseconds(100);  ///< See refusals.h.
   std::size_t refusals_max = 16'384;
+  std::size_t told_max = 65'536;   ///< Buckets whose TATs are kept for a server that takes over. 0: none.
+  std::uint64_t seed = 0;          ///< Of the hashes of keys: nobody's to guess. A simulation's own.
   std::function<Time()> now;       ///< The clock. REQUIRED, as the next two.
   std::function<double()> chance;  ///< From 0 to 1.
   std::function<void(Time)>
@@ -49,6 +51,9 @@ class SharedStore final : public Store, private Lane::Owner {
 
   void decide(Batch& batch, Completion& done) override;
   void wake(Time now);
+  /// The node is another server from now on, or the same one started again: what this instance was told
+  /// before is offered to it (told.h).
+  void server_changed() { told_.server_changed(); }
   SharedStats stats() const;
 
  private:
@@ -65,6 +70,7 @@ class SharedStore final : public Store, private Lane::Owner {
 
   const SharedOptions options_;
   Fallback& fallback_;
+  Told told_;
   Lane lane_;
   Refusals refusals_;
   std::vector<std::unique_ptr<Ticket>> tickets_;  // All there are.
