@@ -128,7 +128,6 @@ ModelServer::Answer ModelServer::run(std::string_view command, std::int64_t now_
   for (std::size_t j = 3 + n; j < args.size(); ++j) {
     const auto at = [&](std::size_t i) { return number_at(args[j], i); };
     Step step;
-    step.bucket = static_cast<std::size_t>(at(0)) - 1;
     step.what = static_cast<int>(at(1)) % 8;
     step.with_next = at(1) > 8;
     step.per_us = static_cast<Int128>(at(2));
@@ -136,34 +135,37 @@ ModelServer::Answer ModelServer::run(std::string_view command, std::int64_t now_
     step.cost = whole(at(3), at(4), step.per_us);
     step.most = whole(at(5), at(6), step.per_us);
     step.times = static_cast<std::int64_t>(at(7));
-    Bucket& b = buckets[step.bucket];
-    if (!b.opened) {
-      b.opened = true;
-      b.per_us = step.per_us;
-      b.clock = now_us;
-      if (b.old != nullptr) {
-        if (b.old->size() != 24 && b.old->size() != 40) {
-          b.foreign = true;
-        } else {
-          double tat = number_at(*b.old, 0), beyond = 0;
-          b.clock = std::max(now_us, static_cast<std::int64_t>(number_at(*b.old, 1)));
-          b.expiry = static_cast<std::int64_t>(number_at(*b.old, 2));
-          if (b.old->size() == 40) {
-            beyond = number_at(*b.old, 3);
-            if (static_cast<Int128>(number_at(*b.old, 4)) != b.per_us && beyond > 0) ++tat, beyond = 0;
+    for (step.bucket = static_cast<std::size_t>(at(0)) - 1; step.bucket < static_cast<std::size_t>(at(8));
+         ++step.bucket) {
+      Bucket& b = buckets[step.bucket];
+      if (!b.opened) {
+        b.opened = true;
+        b.per_us = step.per_us;
+        b.clock = now_us;
+        if (b.old != nullptr) {
+          if (b.old->size() != 24 && b.old->size() != 40) {
+            b.foreign = true;
+          } else {
+            double tat = number_at(*b.old, 0), beyond = 0;
+            b.clock = std::max(now_us, static_cast<std::int64_t>(number_at(*b.old, 1)));
+            b.expiry = static_cast<std::int64_t>(number_at(*b.old, 2));
+            if (b.old->size() == 40) {
+              beyond = number_at(*b.old, 3);
+              if (static_cast<Int128>(number_at(*b.old, 4)) != b.per_us && beyond > 0) ++tat, beyond = 0;
+            }
+            const auto tat_us = static_cast<std::int64_t>(tat);
+            if (tat_us >= b.clock) b.ahead = (tat_us - b.clock) * b.per_us + static_cast<Int128>(beyond);
           }
-          const auto tat_us = static_cast<std::int64_t>(tat);
-          if (tat_us >= b.clock) b.ahead = (tat_us - b.clock) * b.per_us + static_cast<Int128>(beyond);
         }
       }
-    }
-    if (step.with_next || !chain.empty()) {
-      chain.push_back(step);
-      if (step.with_next) continue;
-      together(buckets, chain);
-      chain.clear();
-    } else {
-      tell(b, step, apply(b, step, step.times), now_us);
+      if (step.with_next || !chain.empty()) {
+        chain.push_back(step);
+        if (step.with_next) continue;
+        together(buckets, chain);
+        chain.clear();
+      } else {
+        tell(b, step, apply(b, step, step.times), now_us);
+      }
     }
   }
 

@@ -19,8 +19,10 @@ class Loop {
 
   /// Runs handlers on the calling thread until stop().
   void run();
-  /// From any thread. Handlers that are still queued are dropped.
+  /// From any thread. Handlers that are still queued are dropped, unless the loop is run again after
+  /// restart().
   void stop();
+  void restart();
   /// Runs `work` soon on the loop's thread. From any thread.
   void post(std::function<void()> work);
 

@@ -16,7 +16,7 @@ namespace sluice::store {
 
 namespace {
 
-constexpr std::size_t kStepBytes = 8 * sizeof(double);
+constexpr std::size_t kStepBytes = 9 * sizeof(double);
 
 Int128 per_us(const Rate<Int128>& rate) { return rate.per_ns * 1000; }
 
@@ -135,26 +135,47 @@ void Call::add_step(const Ask& ask, std::size_t bucket, bool chained) {
   steps_.push_back(step);
 }
 
+/// Steps from `first` on that do the same to one bucket after the other: they travel as one.
+std::size_t Call::alike(std::size_t first) const {
+  const Step& a = steps_[first];
+  std::size_t n = 1;
+  while (a.what < with_next && (first == 0 || steps_[first - 1].what < with_next) &&
+         first + n < steps_.size()) {
+    const Step& b = steps_[first + n];
+    if (b.bucket != a.bucket + n || b.what != a.what || b.cost != a.cost || b.times != a.times ||
+        b.most != a.most || b.rate.per_token != a.rate.per_token || b.rate.per_ns != a.rate.per_ns)
+      break;
+    ++n;
+  }
+  return n;
+}
+
 void Call::write(std::string_view verb, std::string_view script, std::string& out) const {
-  redis::append_header(out, 3 + buckets_.size() + steps_.size());
+  std::size_t steps = 0;
+  for (std::size_t j = 0; j < steps_.size(); j += alike(j)) ++steps;
+  redis::append_header(out, 3 + buckets_.size() + steps);
   redis::append_argument(out, verb);
   redis::append_argument(out, script);
   redis::append_argument(out, static_cast<std::int64_t>(buckets_.size()));
   for (const Bucket& b : buckets_)
     redis::append_argument(out, std::string_view(keys_).substr(b.text_at, b.text_size));
-  for (const Step& s : steps_) {
+  for (std::size_t j = 0; j < steps_.size();) {
+    const Step& s = steps_[j];
+    const std::size_t n = alike(j);
+    j += n;
     const Int128 cost_ticks =
         std::min<Int128>(static_cast<Int128>(s.cost) * s.rate.per_token, per_us(s.rate) * kMicrosMax);
     const Micros cost = to_micros(cost_ticks, per_us(s.rate));
     const Micros most = to_micros(s.most, per_us(s.rate));
-    const double numbers[8] = {static_cast<double>(s.bucket + 1),
-                               static_cast<double>(s.what),
-                               static_cast<double>(per_us(s.rate)),
-                               cost.us,
-                               cost.ticks,
-                               most.us,
-                               most.ticks,
-                               static_cast<double>(std::min(s.times, std::int64_t{1} << 53))};
+    const double numbers[] = {static_cast<double>(s.bucket + 1),
+                              static_cast<double>(s.what),
+                              static_cast<double>(per_us(s.rate)),
+                              cost.us,
+                              cost.ticks,
+                              most.us,
+                              most.ticks,
+                              static_cast<double>(std::min(s.times, std::int64_t{1} << 53)),
+                              static_cast<double>(s.bucket + n)};
     static_assert(sizeof numbers == kStepBytes);
     redis::append_argument(out, std::string_view(reinterpret_cast<const char*>(numbers), sizeof numbers));
   }

@@ -87,6 +87,7 @@ class Call {
   };
 
   std::size_t bucket_of(const Ask& ask);
+  std::size_t alike(std::size_t first) const;
   void add_step(const Ask& ask, std::size_t bucket, bool chained);
   void answer_one(const Chain& chain, std::size_t bucket);
   void answer_chain(const Chain& chain, std::span<const std::uint8_t> buckets);

@@ -2,9 +2,9 @@
 --
 -- KEYS[k]  a bucket: "<TAT, us><latest time, us><expiry, us>" as three doubles, and where the TAT is no whole
 --          number of microseconds, "<its ticks beyond><ticks a us>" as two more. Absent: full.
--- ARGV[j]  a step, eight doubles: bucket (its number k), what (1 take, 2 charge, 3 refund; + 8: stands or falls
+-- ARGV[j]  a step, nine doubles: bucket (its number k), what (1 take, 2 charge, 3 refund; + 8: stands or falls
 --          with the next), ticks a us, the cost (us, ticks), the most that the time until full may be after it
---          (us, ticks), and how many times.
+--          (us, ticks), how many times, and the last of the buckets to which the same is done, one by one.
 -- Returns  the time in us, and of each bucket the value that it had; "?" if something else lies under its key.
 --
 -- The asker derives every answer from that, as this script does: with the arithmetic of include/sluice/ticks.h. All
@@ -102,48 +102,50 @@ end
 
 local step, together, chain
 for j = 1, #ARGV do
-  local k, what, D, cost_us, cost_ticks, most_us, most_ticks, n = unpack_from('<dddddddd', ARGV[j])
-  local a, b = us[k], ticks[k]
-  if not a then
-    a, b = 0, 0
-    local clock, value = now, old[k]
-    if value then
-      local tat, latest, till, beyond, D0
-      if #value == 24 then
-        tat, latest, till = unpack_from('<ddd', value)
-        beyond = 0
-      elseif #value == 40 then
-        tat, latest, till, beyond, D0 = unpack_from('<ddddd', value)
-        if D0 ~= D and beyond > 0 then tat, beyond = tat + 1, 0 end
-      else
-        D = false
+  local first, what, D, cost_us, cost_ticks, most_us, most_ticks, n, last = unpack_from('<ddddddddd', ARGV[j])
+  local plain = what == 1 and n == 1 and not chain
+  for k = first, last do
+    local a, b = us[k], ticks[k]
+    if not a then
+      a, b = 0, 0
+      local clock, value, own = now, old[k], D
+      if value then
+        local tat, latest, till, beyond, D0
+        if #value == 24 then
+          tat, latest, till = unpack_from('<ddd', value)
+          beyond = 0
+        elseif #value == 40 then
+          tat, latest, till, beyond, D0 = unpack_from('<ddddd', value)
+          if D0 ~= D and beyond > 0 then tat, beyond = tat + 1, 0 end
+        else
+          own = false
+        end
+        if own then
+          if latest > clock then clock = latest end  -- A clock that steps back makes no token.
+          if tat >= clock then a, b = tat - clock, beyond end
+          expiry[k] = till
+        end
       end
-      if D then
-        if latest > clock then clock = latest end  -- A clock that steps back makes no token.
-        if tat >= clock then a, b = tat - clock, beyond end
-        expiry[k] = till
-      end
+      at[k], us[k], ticks[k], per[k] = clock, a, b, own
     end
-    at[k], us[k], ticks[k], per[k] = clock, a, b, D
-  end
-  if what == 1 and n == 1 and not chain then
-    D = per[k]
-    if D then
-      a, b = a + cost_us, b + cost_ticks
-      if b >= D then a, b = a + 1, b - D end
-      if a < most_us or (a == most_us and b <= most_ticks) then us[k], ticks[k], changed[k] = a, b, true end
-    end
-  else
-    if not step then step, together = rare() end
-    if what > 8 or chain then
-      chain = chain or {}
-      chain[#chain + 1] = {k, what % 8, D, cost_us, cost_ticks, most_us, most_ticks, n}
-      if what < 8 then
-        together(chain)
-        chain = nil
+    if plain then
+      if per[k] then
+        a, b = a + cost_us, b + cost_ticks
+        if b >= D then a, b = a + 1, b - D end
+        if a < most_us or (a == most_us and b <= most_ticks) then us[k], ticks[k], changed[k] = a, b, true end
       end
     else
-      step(k, what, D, cost_us, cost_ticks, most_us, most_ticks, n)
+      if not step then step, together = rare() end
+      if what > 8 or chain then
+        chain = chain or {}
+        chain[#chain + 1] = {k, what % 8, D, cost_us, cost_ticks, most_us, most_ticks, n}
+        if what < 8 then
+          together(chain)
+          chain = nil
+        end
+      else
+        step(k, what, D, cost_us, cost_ticks, most_us, most_ticks, n)
+      end
     end
   end
 end

@@ -1,0 +1,208 @@
+// The shared store over a real redis-server: this process on one core, the server on another. The yardstick,
+// in the same run: one decision an EVALSHA of the same script, as many in flight.
+//
+//     shared_bench SOCKET [SECONDS]
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "net/loop.h"
+#include "redis/client.h"
+#include "store/local/local_store.h"
+#include "store/shared/script.h"
+#include "store/shared/shared_store.h"
+
+using namespace sluice;
+using namespace sluice::store;
+
+namespace {
+
+constexpr std::size_t kInFlight = 512;  // Asks.
+constexpr std::size_t kBatch = 16;      // Asks of one read of a door.
+
+double cpu_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+}
+
+/// Which key comes next: uniform, one, or zipf 0.99, over keys made beforehand.
+class Keys {
+ public:
+  Keys(std::size_t count, bool zipf) {
+    for (std::size_t i = 0; i < count; ++i) keys_.push_back("user:" + std::to_string(100'000'000 + i));
+    std::mt19937 random(1);
+    std::vector<double> sums;
+    double sum = 0;
+    for (std::size_t i = 1; zipf && i <= count; ++i)
+      sums.push_back(sum += 1 / std::pow(static_cast<double>(i), 0.99));
+    for (auto& o : order_) {
+      const double u = std::uniform_real_distribution<double>(0, 1)(random);
+      o = zipf
+              ? static_cast<std::uint32_t>(std::lower_bound(sums.begin(), sums.end(), u * sum) - sums.begin())
+              : static_cast<std::uint32_t>(u * static_cast<double>(count));
+    }
+  }
+  const std::string& next() { return keys_[order_[at_++ & (order_.size() - 1)]]; }
+
+ private:
+  std::vector<std::string> keys_;
+  std::vector<std::uint32_t> order_ = std::vector<std::uint32_t>(1 << 20);
+  std::size_t at_ = 0;
+};
+
+struct Bench {
+  explicit Bench(const std::string& socket, double s) : seconds(s) {
+    redis::Client::Options options;
+    options.address = {.kind = net::Address::Kind::unix_path, .path = socket};
+    client = std::make_unique<redis::Client>(loop, options, nullptr);
+  }
+
+  struct Result {
+    double per_second, cpu_us;
+  };
+
+  /// Runs `start`, which keeps kInFlight asks going until `over`, and counts.
+  template <class Start>
+  Result run(Start&& start) {
+    decided = 0;
+    over = false;
+    double cpu = 0, cpu_end = 0;
+    std::uint64_t from = 0, to = 0;
+    Time begin{}, end{};
+    const std::function<void()> when_up = [&] {
+      if (!client->up()) return loop.after(std::chrono::milliseconds(5), when_up);
+      start();
+      loop.after(std::chrono::milliseconds(300),
+                 [&] { from = decided, cpu = cpu_seconds(), begin = Clock::now(); });
+      loop.after(std::chrono::milliseconds(300) + Duration(static_cast<std::int64_t>(seconds * 1e9)), [&] {
+        to = decided, cpu_end = cpu_seconds(), end = Clock::now();
+        over = true;
+        loop.after(std::chrono::milliseconds(100), [&] { loop.stop(); });
+      });
+    };
+    loop.post(when_up);
+    loop.run();
+    loop.restart();
+    const double n = static_cast<double>(to - from);
+    return {n / (static_cast<double>((end - begin).count()) / 1e9), (cpu_end - cpu) / n * 1e6};
+  }
+
+  Result one_by_one(Keys& keys) {
+    struct Caller final : redis::Caller {
+      Bench* bench;
+      Keys* keys;
+      void send() {
+        std::string command;
+        Call call;
+        Ask ask{.key = keys->next(), .family = &bench->family, .quota = &bench->quota};
+        Decision decision;
+        Ticket ticket;
+        (void)call.add({{&ask, 1}, {&decision, 1}, &ticket});
+        call.write("EVALSHA", kScriptSha, command);
+        bench->client->send(command, *this);
+      }
+      void replied(redis::Reply reply) override {
+        if (reply[0].kind == redis::Element::Kind::error)
+          std::fprintf(stderr, "%s\n", std::string(reply[0].text).c_str()), std::exit(1);
+        ++bench->decided;
+        if (!bench->over) send();
+      }
+      void lost(redis::Loss, std::string_view why) override {
+        std::fprintf(stderr, "%s\n", std::string(why).c_str()), std::exit(1);
+      }
+    };
+    std::vector<Caller> callers(kInFlight);
+    return run([&] {
+      for (auto& c : callers) c.bench = this, c.keys = &keys, c.send();
+    });
+  }
+
+  Result shared(Keys& keys) {
+    LocalStore local{{.max_keys = 1000}};
+    Fallback fallback(local, 1);
+    std::unique_ptr<SharedStore> store;
+    store = std::make_unique<SharedStore>(*client, fallback,
+                                          SharedOptions{.lane = {.deadline = std::chrono::seconds(5)},
+                                                        .now = [] { return Clock::now(); },
+                                                        .chance = [] { return 0.5; },
+                                                        .wake_at = [](Time) {}});
+    struct Reader final : Completion {
+      Bench* bench;
+      Keys* keys;
+      SharedStore* store;
+      std::array<Ask, kBatch> asks;
+      std::array<Decision, kBatch> decisions;
+      Batch batch;
+      bool inside = false, again = false;
+      void go() {
+        inside = true;
+        do {
+          again = false;
+          for (auto& ask : asks)
+            ask = {.key = keys->next(), .family = &bench->family, .quota = &bench->quota};
+          batch = {asks, decisions, Clock::now()};
+          store->decide(batch, *this);
+        } while (again && !bench->over);
+        inside = false;
+      }
+      void decided() override {
+        bench->decided += kBatch;
+        if (inside)
+          again = true;
+        else if (!bench->over)
+          go();
+      }
+    };
+    std::vector<Reader> readers(kInFlight / kBatch);
+    const auto result = run([&] {
+      for (auto& r : readers) r.bench = this, r.keys = &keys, r.store = store.get(), r.go();
+    });
+    const auto stats = store->stats();
+    std::printf("    %.1f asks a call, %llu degraded\n",
+                static_cast<double>(stats.lane.decisions) / static_cast<double>(stats.lane.calls),
+                static_cast<unsigned long long>(stats.degraded));
+    return result;
+  }
+
+  const double seconds;
+  net::Loop loop;
+  std::unique_ptr<redis::Client> client;
+  const Family family{"bench"};
+  Quota quota = *Quota::parse("1000/s burst 100000000");
+  std::uint64_t decided = 0;
+  bool over = false;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) return std::fprintf(stderr, "usage: shared_bench SOCKET [SECONDS]\n"), 2;
+  Bench bench(argv[1], argc > 2 ? std::atof(argv[2]) : 2);
+  Keys different(100'000, false), hot(1, false), zipf(100'000, true);
+  {  // The script, once.
+    Keys one(1, false);
+    (void)bench.shared(one);
+  }
+  for (const auto& [name, keys, bound] :
+       {std::tuple("all keys different", &different, 2.0), std::tuple("one hot key", &hot, 0.0),
+        std::tuple("zipf 0.99 over 100k keys", &zipf, 4.0)}) {
+    // With keys asked as unevenly as in life, a quota as in life: the hot ones are refused at times.
+    bench.quota = *Quota::parse(keys == &zipf ? "100/s burst 200" : "1000/s burst 100000000");
+    const auto yard = bench.one_by_one(*keys);
+    const auto store = bench.shared(*keys);
+    const double ratio = store.per_second / yard.per_second;
+    std::printf("%-26s one by one %7.0f/s (%.2f us of ours)   store %9.0f/s (%.2f us)   %.1fx\n", name,
+                yard.per_second, yard.cpu_us, store.per_second, store.cpu_us, ratio);
+    if (bound > 0)
+      std::printf("RESULT\tstrict, %s, against one by one\t%.1fx\t%.0fx\t%s\n", name, ratio, bound,
+                  ratio >= bound ? "yes" : "no");
+  }
+  return 0;
+}
