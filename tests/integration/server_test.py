@@ -32,7 +32,7 @@ class Usage(Folder):
         self.refused("--bogus", "serve", "--bogus")
         self.refused('--resp: "6380" is no address: write host:port', "serve", "--resp", "6380")
         self.refused("--threads", "serve", "--threads", "many")
-        self.refused('store "redis://h" is not known', "serve", "--store", "redis://h")
+        self.refused('--store: Redis URL: it begins with none of redis://', "serve", "--store", "memcached://h")
         self.refused("no address to listen on", "serve", "--resp", "none", "--http", "none", "--grpc", "none")
         self.refused("SLUICE_THREADS", "serve", SLUICE_THREADS="-1")
         self.refused("/nowhere.yaml: cannot be read", "serve", "--config", "/nowhere.yaml")
