@@ -31,7 +31,8 @@ std::string_view mend_of(std::string_view error) {
   namespace Yaml = YAML::ErrorMsg;
   static constexpr std::string_view kQuote =
       "; put a text that begins with a special character in quotation marks";
-  static constexpr auto kMends = std::to_array<Mend>({
+  static const auto kMends = std::to_array<Mend>({
+      // Not constexpr: the words are plain const pointers.
       {Yaml::END_OF_MAP, "; indent what stands in one map alike, each entry as name: value"},
       {Yaml::END_OF_SEQ, "; indent what stands in one list alike, each entry behind a -"},
       {Yaml::END_OF_MAP_FLOW, "; before this place a { needs its }, or an entry its comma"},
