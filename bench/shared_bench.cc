@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "measure.h"
 #include "net/loop.h"
 #include "redis/client.h"
 #include "store/local/local_store.h"
@@ -184,25 +185,26 @@ struct Bench {
 
 int main(int argc, char** argv) {
   if (argc < 2) return std::fprintf(stderr, "usage: shared_bench SOCKET [SECONDS]\n"), 2;
-  Bench bench(argv[1], argc > 2 ? std::atof(argv[2]) : 2);
+  Bench runs(argv[1], argc > 2 ? std::atof(argv[2]) : 2);
   Keys different(100'000, false), hot(1, false), zipf(100'000, true);
   {  // The script, once.
     Keys one(1, false);
-    (void)bench.shared(one);
+    (void)runs.shared(one);
   }
+  bool kept = true;
   for (const auto& [name, keys, bound] :
        {std::tuple("all keys different", &different, 2.0), std::tuple("one hot key", &hot, 0.0),
         std::tuple("zipf 0.99 over 100k keys", &zipf, 4.0)}) {
     // With keys asked as unevenly as in life, a quota as in life: the hot ones are refused at times.
-    bench.quota = *Quota::parse(keys == &zipf ? "100/s burst 200" : "1000/s burst 100000000");
-    const auto yard = bench.one_by_one(*keys);
-    const auto store = bench.shared(*keys);
+    runs.quota = *Quota::parse(keys == &zipf ? "100/s burst 200" : "1000/s burst 100000000");
+    const auto yard = runs.one_by_one(*keys);
+    const auto store = runs.shared(*keys);
     const double ratio = store.per_second / yard.per_second;
     std::printf("%-26s one by one %7.0f/s (%.2f us of ours)   store %9.0f/s (%.2f us)   %.1fx\n", name,
                 yard.per_second, yard.cpu_us, store.per_second, store.cpu_us, ratio);
     if (bound > 0)
-      std::printf("RESULT\tstrict, %s, against one by one\t%.1fx\t%.0fx\t%s\n", name, ratio, bound,
-                  ratio >= bound ? "yes" : "no");
+      kept &= bench::result(std::string("strict, ") + name + ", against one by one", ratio, "x",
+                            ">= " + std::to_string(static_cast<int>(bound)) + " x", ratio >= bound);
   }
-  return 0;
+  return kept ? 0 : 1;
 }

@@ -1,11 +1,9 @@
 // Runs the simulated world: one seed, to replay what failed, or one seed after the other for a while.
-#include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
-#include <optional>
 #include <string_view>
 
+#include "core/number.h"
 #include "world.h"
 
 namespace {
@@ -17,14 +15,6 @@ constexpr const char* kUsage =
     "  --seconds S  of virtual time in each (default 5)\n"
     "Exit code: 0 all held, 1 a violation, 2 wrong usage.\n";
 
-template <class Number>
-std::optional<Number> number(const char* text) {
-  Number n{};
-  const char* end = text + std::strlen(text);
-  const auto [at, error] = std::from_chars(text, end, n);
-  return error == std::errc{} && at == end && n >= Number{} ? std::optional(n) : std::nullopt;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -33,13 +23,13 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
     const char* value = i + 1 < argc ? argv[++i] : "";
-    const auto seed = number<std::uint64_t>(value);
-    const auto amount = number<double>(value);
+    const auto seed = sluice::parse_number<std::uint64_t>(value);
+    const auto amount = sluice::parse_number<double>(value);
     if (flag == "--seed" && seed)
       plan.seed = *seed;
-    else if (flag == "--minutes" && amount)
+    else if (flag == "--minutes" && amount && *amount >= 0)
       minutes = *amount;
-    else if (flag == "--seconds" && amount)
+    else if (flag == "--seconds" && amount && *amount >= 0)
       plan.seconds = *amount;
     else
       return std::fprintf(stderr, "sluice_sim: %s %s is not understood\n%s", argv[i], value, kUsage), 2;

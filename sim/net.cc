@@ -13,7 +13,6 @@ Duration Link::delay() {
 
 void Link::send(std::string_view command, redis::Caller& caller) {
   if (!up()) return caller.lost(redis::Loss::not_sent, "there is no connection");
-  ++sent_;
   auto message = std::make_shared<Message>(Message{std::string(command), &caller, {}, false});
   pending_.push_back(message);
   last_arrival_ = std::max(last_arrival_, events_.now() + delay());

@@ -51,7 +51,6 @@ class Link final : public redis::Node {
   void send(std::string_view command, redis::Caller& caller) override;
   /// The connection breaks: what was under way may run or not. It is back after `pause`.
   void cut(Duration pause);
-  std::uint64_t sent() const { return sent_; }
   void calm() { faults_.slow_one_in = 0; }
   /// Called when the connection is back and the server is another one than before, ahead of every command.
   void on_other_server(std::function<void()> what) { other_server_ = std::move(what); }
@@ -75,7 +74,7 @@ class Link final : public redis::Node {
   Faults faults_;
   std::deque<Pending> pending_;
   Time last_arrival_{}, last_reply_{};
-  std::uint64_t epoch_ = 0, sent_ = 0;
+  std::uint64_t epoch_ = 0;
   std::uint64_t server_id_ = 1;
   std::function<void()> other_server_;
   bool up_ = true;

@@ -6,17 +6,16 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <string>
-#include <system_error>
 
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/extra_commands.h"
+#include "core/number.h"
 #include "policy/yaml.h"
 
 namespace sluice::cli {
@@ -29,19 +28,15 @@ constexpr const char* kExitCodes =
 /// CLI11 would read 010 as eight, cut what is too large to fit, and print a double's range in 300 digits.
 const CLI::Validator kTokens(
     [](std::string& text) {
-      std::int64_t n = 0;
-      const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), n);
-      const bool whole = fault == std::errc{} && end == text.data() + text.size() && n >= 0;
-      if (whole && text == std::to_string(n)) return std::string();
+      const auto n = parse_number<std::int64_t>(text);
+      if (n && *n >= 0 && text == std::to_string(*n)) return std::string();
       return '"' + text + "\" is not a whole number from 0 to 9223372036854775807";
     },
     "");
 const CLI::Validator kRate(
     [](std::string& text) {
-      double rate = -1;
-      const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), rate);
-      if (fault == std::errc{} && end == text.data() + text.size() && rate >= 0 && rate <= 1e9)
-        return std::string();
+      const auto rate = parse_number<double>(text);
+      if (rate && *rate >= 0 && *rate <= 1e9) return std::string();
       return '"' + text + "\" is not a number from 0 to 1000000000";
     },
     "");

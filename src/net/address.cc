@@ -1,6 +1,6 @@
 #include "net/address.h"
 
-#include <charconv>
+#include "core/number.h"
 
 namespace sluice::net {
 
@@ -44,9 +44,9 @@ Result<Address> Address::parse(std::string_view text) {
       return bad(text, "put an IPv6 address in brackets, as in [::1]:6380");
   }
   if (a.host.empty()) return bad(text, "the host is missing; * is every interface, as in *:6380");
-  const auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), a.port);
-  if (port.empty() || code != std::errc{} || end != port.data() + port.size())
-    return bad(text, "the port is a number from 0 to 65535");
+  const auto number = parse_number<std::uint16_t>(port);
+  if (!number) return bad(text, "the port is a number from 0 to 65535");
+  a.port = *number;
   return a;
 }
 

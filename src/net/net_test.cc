@@ -13,6 +13,7 @@
 #include "net/line_door.h"
 #include "net/listener.h"
 #include "net/socket.h"
+#include "net/testing.h"
 
 namespace sluice::net {
 namespace {
@@ -88,9 +89,7 @@ class Net : public ::testing::Test {
   Peer peer() { return Peer(bound_.address); }
   template <class F>
   void on_loop(F&& f) {
-    std::promise<void> done;
-    loop_.post([&] { f(), done.set_value(); });
-    done.get_future().wait();
+    run_on(loop_, f);
   }
   /// Waits until `what` holds: events come by another thread.
   template <class F>

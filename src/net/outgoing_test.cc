@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "net/socket.h"
+#include "net/testing.h"
 
 namespace sluice::net {
 namespace {
@@ -40,20 +41,10 @@ class Peer final : public OutgoingHandler {
   std::promise<std::string> end;
 };
 
-class OutgoingTest : public ::testing::Test {
+class OutgoingTest : public ::testing::Test, protected LoopThread {
  protected:
-  void SetUp() override {
-    thread_ = std::thread([this] { loop_.run(); });
-  }
   void TearDown() override {
     on_loop([this] { connection_.reset(); });
-    loop_.stop();
-    thread_.join();
-  }
-  void on_loop(const std::function<void()>& f) {
-    std::promise<void> done;
-    loop_.post([&] { f(), done.set_value(); });
-    done.get_future().wait();
   }
   void connect(const Address& address, Duration timeout = seconds(20), std::size_t input_max = 1 << 20) {
     on_loop([&] {
@@ -83,8 +74,6 @@ class OutgoingTest : public ::testing::Test {
     return text;
   }
 
-  Loop loop_;
-  std::thread thread_;
   Peer peer_;
   std::unique_ptr<Outgoing> connection_;
 };

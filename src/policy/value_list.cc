@@ -3,8 +3,9 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
+
+#include "core/number.h"
 
 namespace sluice::policy {
 
@@ -50,11 +51,11 @@ Status ValueList::add(std::string_view text) {
   int bits = kBits;
   if (slash != std::string_view::npos) {
     const auto length = text.substr(slash + 1);
-    const auto [end, fault] = std::from_chars(length.data(), length.data() + length.size(), bits);
-    if (fault != std::errc{} || end != length.data() + length.size() || bits < 0 || bits > (v4 ? 32 : kBits))
+    const auto given = parse_number<int>(length);
+    if (!given || *given < 0 || *given > (v4 ? 32 : kBits))
       return Error{Code::invalid_argument, "\"" + std::string(text) + "\" is no network; write 0 to " +
                                                (v4 ? "32" : "128") + " behind the /"};
-    if (v4) bits += kV4Before;
+    bits = *given + (v4 ? kV4Before : 0);
   }
   if (masked(*address, bits) != *address)
     return Error{Code::invalid_argument, "\"" + std::string(text) +

@@ -32,12 +32,12 @@ Client::Client(net::Loop& loop, Options options, Listener* listener)
       options_(std::move(options)),
       listener_(listener),
       link_(options_.link),
+      timers_(loop),
       random_(options_.seed) {
   connect();
 }
 
 Client::~Client() {
-  timers_.reset();
   connection_.reset();
   link_.close("the client is shut down");
 }
@@ -69,7 +69,7 @@ void Client::connected() {
   link_.open();
   since_ = Clock::now();
   waited_ = false;
-  timers_ = std::make_shared<Client*>(this);
+  timers_.disarm();
   watch();
 }
 
@@ -97,9 +97,9 @@ void Client::greeted() {
 // ---- watching
 
 void Client::watch() {
-  after(
+  timers_.after(
       std::clamp<Duration>(options_.stall / 8, std::chrono::milliseconds(1), std::chrono::milliseconds(250)),
-      &Client::look);
+      [this] { look(); });
 }
 
 void Client::look() {
@@ -118,12 +118,6 @@ void Client::look() {
   watch();
 }
 
-void Client::after(Duration delay, void (Client::*what)()) {
-  loop_.after(delay, [still = std::weak_ptr<Client*>(timers_), what] {
-    if (const auto client = still.lock()) ((*client)->*what)();
-  });
-}
-
 // ---- down
 
 void Client::drop(std::string_view why) {
@@ -134,7 +128,7 @@ void Client::drop(std::string_view why) {
   connection_.reset();
   // A server that greets and closes at once is not hammered either.
   if (was_up && Clock::now() - since_ >= options_.backoff_max) failures_ = 0;
-  timers_ = std::make_shared<Client*>(this);
+  timers_.disarm();
   retry();
   link_.close(reason);
   if (listener_ == nullptr || (!was_up && reason == told_)) return;
@@ -147,7 +141,8 @@ void Client::retry() {
   for (int i = 0; i < failures_ && most < options_.backoff_max; ++i) most *= 2;
   ++failures_;
   most = std::min(most, options_.backoff_max);
-  after(Duration(std::uniform_int_distribution<Duration::rep>(0, most.count())(random_)), &Client::connect);
+  timers_.after(Duration(std::uniform_int_distribution<Duration::rep>(0, most.count())(random_)),
+                [this] { connect(); });
 }
 
 }  // namespace sluice::redis

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "net/outgoing.h"
+#include "net/timers.h"
 #include "redis/link.h"
 #include "redis/node.h"
 #include "redis/url.h"
@@ -89,14 +90,13 @@ class Client final : public Node, private net::OutgoingHandler {
   void watch();
   void look();
   void retry();
-  void after(Duration delay, void (Client::*what)());
 
   net::Loop& loop_;
   const Options options_;
   Listener* const listener_;
   Link link_;
   std::unique_ptr<net::Outgoing> connection_;
-  std::shared_ptr<Client*> timers_;  // Theirs while it is the present one: a new one disarms all older.
+  net::Timers timers_;  // Disarmed with each new state of the connection.
   std::mt19937_64 random_;
   int failures_ = 0;  // In a row.
   Time since_{};      // Connected, or since the greeting up.

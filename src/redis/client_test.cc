@@ -10,6 +10,7 @@
 #include <future>
 #include <mutex>
 
+#include "net/testing.h"
 #include "redis/command.h"
 #include "redis/slots.h"
 #include "redis/testing.h"
@@ -21,31 +22,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-class One final : public Caller {
- public:
-  void replied(Reply reply) override { heard_.set_value(show(reply)); }
-  void lost(Loss loss, std::string_view why) override {
-    heard_.set_value((loss == Loss::not_sent ? "not sent, " : "unknown, ") + std::string(why));
-  }
-  std::string wait() {
-    auto heard = heard_.get_future();
-    return heard.wait_for(seconds(30)) == std::future_status::ready ? heard.get() : "nothing";
-  }
-
- private:
-  std::promise<std::string> heard_;
-};
-
 // One loop on a thread, one client on it at a time.
-class RedisClient : public ::testing::Test, protected Client::Listener {
+class RedisClient : public ::testing::Test, protected net::LoopThread, protected Client::Listener {
  protected:
-  void SetUp() override {
-    thread_ = std::thread([this] { loop_.run(); });
-  }
   void TearDown() override {
     on_loop([this] { client_.reset(); });
-    loop_.stop();
-    thread_.join();
   }
   void went_up(Client&) override { news("up"); }
   void went_down(Client&, std::string_view why) override { news(std::string(why)); }
@@ -69,11 +50,6 @@ class RedisClient : public ::testing::Test, protected Client::Listener {
     return "nothing";
   }
 
-  void on_loop(const std::function<void()>& f) {
-    std::promise<void> done;
-    loop_.post([&] { f(), done.set_value(); });
-    done.get_future().wait();
-  }
   void connect(const std::string& url, const std::function<void(Client::Options&)>& change = {}) {
     auto read = Url::parse(url);
     ASSERT_TRUE(read) << read.error().message;
@@ -102,8 +78,6 @@ class RedisClient : public ::testing::Test, protected Client::Listener {
     return one.wait();
   }
 
-  net::Loop loop_;
-  std::thread thread_;
   std::unique_ptr<Client> client_;
   std::mutex mutex_;
   std::deque<std::string> news_;

@@ -23,13 +23,12 @@ Cluster::Cluster(net::Loop& loop, std::vector<net::Address> seeds, Client::Optio
       seeds_(std::move(seeds)),
       each_(any_role(std::move(each))),
       listener_(listener),
-      alive_(std::make_shared<Cluster*>(this)),
+      timers_(loop),
       random_(each_.seed) {
   tick();
 }
 
 Cluster::~Cluster() {
-  alive_.reset();
   primaries_.clear();
   map_ = SlotMap();  // Callers that send again when they hear that they are lost find nobody.
   clients_.clear();
@@ -166,9 +165,7 @@ void Cluster::tick() {
     for (const auto& seed : seeds_) client_at(seed);
   else if (wrong || Clock::now() - refreshed_ >= kRefresh)
     refresh();
-  loop_.after(kTick, [still = std::weak_ptr<Cluster*>(alive_)] {
-    if (const auto cluster = still.lock()) (*cluster)->tick();
-  });
+  timers_.after(kTick, [this] { tick(); });
 }
 
 }  // namespace sluice::redis

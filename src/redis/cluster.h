@@ -75,7 +75,7 @@ class Cluster final : private Client::Listener {
   const std::vector<net::Address> seeds_;
   const Client::Options each_;
   Client::Listener* const listener_;
-  std::shared_ptr<Cluster*> alive_;  // The timer holds it weakly.
+  net::Timers timers_;
   std::mt19937_64 random_;
   SlotMap map_;
   std::vector<Client*> primaries_;  // Of map_.primaries(), in their order.

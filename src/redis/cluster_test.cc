@@ -6,6 +6,7 @@
 #include <functional>
 #include <future>
 
+#include "net/testing.h"
 #include "redis/command.h"
 #include "redis/testing.h"
 #include "redis/testing_server.h"
@@ -15,20 +16,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-class One final : public Caller {
- public:
-  void replied(Reply reply) override { heard_.set_value(show(reply)); }
-  void lost(Loss, std::string_view why) override { heard_.set_value("lost, " + std::string(why)); }
-  std::string wait() { return heard_.get_future().get(); }
-
- private:
-  std::promise<std::string> heard_;
-};
-
-class ClusterTest : public ::testing::Test {
+class ClusterTest : public ::testing::Test, protected net::LoopThread {
  protected:
   void SetUp() override {
-    thread_ = std::thread([this] { loop_.run(); });
     cli(a_, "CLUSTER ADDSLOTSRANGE 0 8191");
     cli(b_, "CLUSTER ADDSLOTSRANGE 8192 16383");
     cli(a_, "CLUSTER MEET 127.0.0.1 " + port(b_));
@@ -41,8 +31,6 @@ class ClusterTest : public ::testing::Test {
   }
   void TearDown() override {
     on_loop([this] { cluster_.reset(); });
-    loop_.stop();
-    thread_.join();
   }
   static std::string port(const RedisServer& server) { return std::to_string(server.address().port); }
   // What redis-cli prints, without its last newline.
@@ -54,11 +42,6 @@ class ClusterTest : public ::testing::Test {
     if (pipe != nullptr) ::pclose(pipe);
     while (text.ends_with('\n')) text.pop_back();
     return text;
-  }
-  void on_loop(const std::function<void()>& f) {
-    std::promise<void> done;
-    loop_.post([&] { f(), done.set_value(); });
-    done.get_future().wait();
   }
   void connect() {
     on_loop([this] {
@@ -88,8 +71,6 @@ class ClusterTest : public ::testing::Test {
   RedisServer a_{{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"}};
   RedisServer b_{{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"}};
   std::string id_a_, id_b_;
-  net::Loop loop_;
-  std::thread thread_;
   std::unique_ptr<Cluster> cluster_;
 };
 
@@ -131,7 +112,8 @@ TEST_F(ClusterTest, ASlotThatMoves) {
 TEST_F(ClusterTest, OneServerDown) {
   connect();
   b_.kill();
-  EXPECT_EQ(ask("SET", "foo", 1).substr(0, 4), "lost");
+  const auto lost = ask("SET", "foo", 1);
+  EXPECT_TRUE(lost.starts_with("not sent, ") || lost.starts_with("unknown, ")) << lost;
   b_.start();
   std::string heard;
   for (int i = 0; i < 600 && heard != "'OK'"; ++i) {

@@ -1,9 +1,9 @@
 #include "redis/sentinel.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
+#include "core/number.h"
 #include "redis/command.h"
 
 namespace sluice::redis {
@@ -29,7 +29,7 @@ SentinelNode::SentinelNode(net::Loop& loop, Options options, Client::Listener* l
     : loop_(loop),
       options_(std::move(options)),
       listener_(listener),
-      alive_(std::make_shared<SentinelNode*>(this)),
+      timers_(loop),
       random_(options_.sentinel.seed),
       index_(random_() % options_.sentinels.size()) {  // So that a fleet does not ask the first one alone.
   connect();
@@ -37,7 +37,6 @@ SentinelNode::SentinelNode(net::Loop& loop, Options options, Client::Listener* l
 }
 
 SentinelNode::~SentinelNode() {
-  alive_.reset();
   sentinel_.reset();
   primary_.reset();
 }
@@ -64,7 +63,7 @@ void SentinelNode::next_sentinel() {
   if (moving_) return;
   moving_ = true;
   index_ = (index_ + 1) % options_.sentinels.size();
-  after(kNextSentinel, &SentinelNode::connect);
+  timers_.after(kNextSentinel, [this] { connect(); });
 }
 
 void SentinelNode::ask() {
@@ -75,7 +74,7 @@ void SentinelNode::ask() {
 
 void SentinelNode::poll() {
   ask();
-  after(up() ? kPoll : kPollDown, &SentinelNode::poll);
+  timers_.after(up() ? kPoll : kPollDown, [this] { poll(); });
 }
 
 void SentinelNode::Answer::replied(Reply reply) {
@@ -108,9 +107,9 @@ void SentinelNode::Pushed::replied(Reply reply) {
 // ---- the primary
 
 void SentinelNode::named(std::string_view host, std::string_view port) {
-  net::Address address{.kind = net::Address::Kind::tcp, .host = std::string(host)};
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (error != std::errc() || end != port.data() + port.size() || address.port == 0 || host.empty()) return;
+  const auto number = parse_number<std::uint16_t>(port);
+  if (!number || *number == 0 || host.empty()) return;
+  const net::Address address{.kind = net::Address::Kind::tcp, .host = std::string(host), .port = *number};
   if (primary_ && primary_->address() == address) return;
   Client::Options options = options_.primary;
   options.address = address;
@@ -145,12 +144,6 @@ void SentinelNode::tell_down(Client& client, const std::string& why) {
     return;
   told_.push_back(why);
   listener_->went_down(client, why);
-}
-
-void SentinelNode::after(Duration delay, void (SentinelNode::*what)()) {
-  loop_.after(delay, [still = std::weak_ptr<SentinelNode*>(alive_), what] {
-    if (const auto node = still.lock()) ((*node)->*what)();
-  });
 }
 
 }  // namespace sluice::redis

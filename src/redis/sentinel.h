@@ -65,12 +65,11 @@ class SentinelNode final : public Node, private Client::Listener {
   void tell_down(Client& client, const std::string& why);
   void poll();
   void named(std::string_view host, std::string_view port);
-  void after(Duration delay, void (SentinelNode::*what)());
 
   net::Loop& loop_;
   const Options options_;
   Client::Listener* const listener_;
-  std::shared_ptr<SentinelNode*> alive_;  // Timers hold it weakly.
+  net::Timers timers_;
   std::mt19937_64 random_;
   std::size_t index_;  // Of the sentinel that is connected to.
   bool moving_ = false;

@@ -1,7 +1,8 @@
 #include "redis/slots.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "core/number.h"
 
 namespace sluice::redis {
 namespace {
@@ -15,14 +16,6 @@ constexpr auto kCrcTable = [] {
   }
   return table;
 }();
-
-template <class T>
-std::optional<T> number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return {};
-  return value;
-}
 
 net::Address address(std::string_view host, std::uint16_t port, const net::Address& asked) {
   const bool unknown = host.empty() || host == "?";
@@ -99,11 +92,11 @@ std::optional<Redirect> Redirect::read(std::string_view error, const net::Addres
   std::string_view rest = error.substr(error.find(' ') + 1);
   const auto space = rest.find(' ');
   if (space == std::string_view::npos) return {};
-  const auto slot = number<std::uint16_t>(rest.substr(0, space));
+  const auto slot = parse_number<std::uint16_t>(rest.substr(0, space));
   rest.remove_prefix(space + 1);
   const auto colon = rest.rfind(':');  // The host may be IPv6, without brackets.
   if (!slot || *slot >= kSlots || colon == std::string_view::npos) return {};
-  const auto port = number<std::uint16_t>(rest.substr(colon + 1));
+  const auto port = parse_number<std::uint16_t>(rest.substr(colon + 1));
   if (!port || *port == 0) return {};
   redirect.slot = *slot;
   redirect.to = address(rest.substr(0, colon), *port, asked);

@@ -1,7 +1,10 @@
 // testing.h: replies as text, for tests and fuzzers.
 #pragma once
 
+#include <chrono>
+#include <future>
 #include <string>
+#include <string_view>
 
 #include "redis/node.h"
 
@@ -34,5 +37,21 @@ inline std::string show(Reply reply) {
   std::string text = show(reply, at);
   return at == reply.size() ? text : text + " and more";
 }
+
+/// One command's end, as text: the reply, or "not sent, ..." or "unknown, ...".
+class One final : public Caller {
+ public:
+  void replied(Reply reply) override { heard_.set_value(show(reply)); }
+  void lost(Loss loss, std::string_view why) override {
+    heard_.set_value((loss == Loss::not_sent ? "not sent, " : "unknown, ") + std::string(why));
+  }
+  std::string wait() {
+    auto heard = heard_.get_future();
+    return heard.wait_for(std::chrono::seconds(30)) == std::future_status::ready ? heard.get() : "nothing";
+  }
+
+ private:
+  std::promise<std::string> heard_;
+};
 
 }  // namespace sluice::redis

@@ -1,9 +1,9 @@
 #include "redis/url.h"
 
-#include <charconv>
 #include <optional>
 
 #include "core/hex.h"
+#include "core/number.h"
 
 namespace sluice::redis {
 namespace {
@@ -56,14 +56,6 @@ std::optional<std::string> decode(std::string_view text) {
   return plain;
 }
 
-template <class T>
-std::optional<T> number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return {};
-  return value;
-}
-
 Status read_login(std::string_view text, Login& login) {
   std::string_view password = text;
   const auto user = decode(cut(password, ':'));
@@ -97,7 +89,7 @@ Result<net::Address> read_host(std::string_view text, std::uint16_t port) {
   }
   if (address.host.empty()) return invalid("a host is missing; write redis://localhost:6379");
   if (rest.empty()) return address;
-  const auto given = number<std::uint16_t>(rest.substr(1));
+  const auto given = parse_number<std::uint16_t>(rest.substr(1));
   if (!given || *given == 0)
     return invalid("the port '" + std::string(rest.substr(1)) + "' is not a number from 1 to 65535");
   address.port = *given;
@@ -105,7 +97,7 @@ Result<net::Address> read_host(std::string_view text, std::uint16_t port) {
 }
 
 Status read_database(std::string_view text, Url& url) {
-  const auto n = number<int>(text);
+  const auto n = parse_number<int>(text);
   if (!n || *n < 0) return invalid("the database '" + std::string(text) + "' is not a number from 0");
   if (*n != 0 && url.kind == Url::Kind::cluster)
     return invalid("a cluster has database 0 alone; leave '" + std::string(text) + "' out");
@@ -122,7 +114,7 @@ Status read_timeout(std::string_view text, Url& url) {
     unit = std::chrono::microseconds(1), digits.remove_suffix(2);
   else if (text.ends_with("s"))
     digits.remove_suffix(1);
-  const auto n = number<std::int64_t>(digits);
+  const auto n = parse_number<std::int64_t>(digits);
   constexpr Duration kMost = std::chrono::hours(1);
   if (!n || *n <= 0 || *n > kMost / unit)
     return invalid("timeout '" + std::string(text) + "' is not a time as 500ms or 2s, of at most an hour");

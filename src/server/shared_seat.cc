@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/random_seed.h"
 #include "redis/command.h"
 #include "server/log.h"
 
@@ -13,11 +14,6 @@ namespace {
 constexpr Duration kTellEvery = std::chrono::minutes(1);
 constexpr Duration kPublishEvery = std::chrono::milliseconds(100);
 constexpr auto relaxed = std::memory_order_relaxed;
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
-}
 
 }  // namespace
 
@@ -57,8 +53,7 @@ void SharedNumbers::add(const SharedNumbers& o) {
 
 SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& config,
                        const SharedPlace& place, bool first)
-    : loop_(loop),
-      place_(place.text),
+    : place_(place.text),
       first_(first),
       fallback_(local, config.store_instances),
       store_(way_, fallback_,
@@ -70,8 +65,8 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& 
               .chance = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); },
               .wake_at = [this](Time when) { wake_at(when); },
               .trouble = [this](std::string_view what) { trouble(what); }}),
-      random_(std::random_device{}()),
-      alive_(std::make_shared<SharedSeat*>(this)) {
+      random_(random_seed()),
+      timers_(loop) {
   redis::Client::Listener* const heard = this;
   if (const auto* one = std::get_if<redis::Client::Options>(&place.options)) {
     auto options = *one;
@@ -83,17 +78,13 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& 
     options.primary.seed = random_();
     server_ = std::make_unique<redis::SentinelNode>(loop, options, heard);
   }
-  loop_.every(kPublishEvery, [alive = std::weak_ptr(alive_)] {
-    if (const auto self = alive.lock()) (*self)->publish();
-  });
+  timers_.every(kPublishEvery, [this] { publish(); });
 }
 SharedSeat::~SharedSeat() = default;
 
 void SharedSeat::wake_at(Time when) {
   const Duration delay = std::max(when - Clock::now(), Duration{0});
-  loop_.after(delay, [alive = std::weak_ptr(alive_)] {
-    if (const auto self = alive.lock()) (*self)->store_.wake(Clock::now());
-  });
+  timers_.after(delay, [this] { store_.wake(Clock::now()); });
 }
 
 void SharedSeat::went_up(redis::Client& client) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <variant>
 
-#include "net/loop.h"
+#include "net/timers.h"
 #include "redis/client.h"
 #include "redis/sentinel.h"
 #include "server/config.h"
@@ -58,7 +58,6 @@ class SharedSeat final : private redis::Client::Listener {
   void wake_at(Time when);
   void publish();
 
-  net::Loop& loop_;
   const std::string place_;
   const bool first_;
   /// The store's node: there before the connection is, and up once it is known which server answers.
@@ -92,7 +91,7 @@ class SharedSeat final : private redis::Client::Listener {
   std::mt19937_64 random_;
   Time told_{};  // When the log heard of trouble last.
   std::uint64_t untold_ = 0;
-  std::shared_ptr<SharedSeat*> alive_;  // Timers hold it, and find out that this is gone.
+  net::Timers timers_;
 };
 
 }  // namespace sluice::server

@@ -8,18 +8,9 @@ import sys
 import unittest
 
 from harness import eventually
-from proxies import Proxied, free_port, program
+from proxies import LIMITS, POLICY, Proxied, free_port, program
 
 NGINX = program("nginx")
-LIMITS = "limits: {api: {quotas: [1/h burst 3, 100/day]}}"
-POLICY = """
-domain: edge
-descriptors:
-  - key: remote_address
-    rate_limit: {unit: hour, requests_per_unit: 4}
-  - key: api_key
-    rate_limit: {unit: hour, requests_per_unit: 2}
-"""
 OPEN = "error_page 502 504 = @sluice_away;"
 
 
@@ -41,19 +32,7 @@ class WithLimits(Nginx):
 
     def test_refusals_become_429_with_the_fields(self):
         self.go()
-        for left in (2, 1, 0):
-            response, text = self.ask()
-            self.assertEqual((response.status, text), (200, b"application"))
-            self.assertEqual(response.headers["RateLimit-Policy"], '"api";q=3;w=10800, "api#1";q=100;w=86400')
-            self.assertTrue(response.headers["RateLimit"].startswith(f'"api";r={left};t='), response.headers["RateLimit"])
-            self.assertIsNone(response.headers["Retry-After"])
-        response, text = self.ask()
-        self.assertEqual(response.status, 429)
-        self.assertIn(int(response.headers["Retry-After"]), range(3500, 3601))
-        self.assertEqual(response.headers["RateLimit-Policy"], '"api";q=3;w=10800, "api#1";q=100;w=86400')
-        self.assertTrue(response.headers["RateLimit"].startswith('"api";r=0;t='), response.headers["RateLimit"])
-        self.assertEqual(response.headers["Content-Type"], "application/problem+json")
-        self.assertEqual(json.loads(text)["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded")
+        self.refusals_become_429_with_the_fields()
 
     def test_what_clients_send_changes_nothing(self):
         """Bodies, the browser's fields, and fields that name another limit do not reach Sluice."""
@@ -102,8 +81,7 @@ class WithPolicies(Nginx):
 
     def test_address_and_key(self):
         self.go()
-        self.assertEqual(self.statuses(3, headers={"X-Api-Key": "ann"}), [200, 200, 429])
-        self.assertEqual(self.statuses(2, headers={"X-Api-Key": "bob"}), [200, 200], "the refusal charged the address nothing")
+        self.address_and_key_are_counted()
         response, text = self.ask()
         self.assertEqual((response.status, response.headers["Content-Type"]), (429, "application/problem+json"))
         self.assertEqual(json.loads(text)["status"], 429)

@@ -1,6 +1,7 @@
 """What the tests with real proxies share: an application to stand behind one, free ports, processes that end with the test."""
 import http.client
 import http.server
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,16 @@ import threading
 from harness import WAIT, Folder, Server, eventually, until_end
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples")
+
+LIMITS = "limits: {api: {quotas: [1/h burst 3, 100/day]}}"
+POLICY = """
+domain: edge
+descriptors:
+  - key: remote_address
+    rate_limit: {unit: hour, requests_per_unit: 4}
+  - key: api_key
+    rate_limit: {unit: hour, requests_per_unit: 2, name: per_key}
+"""
 
 
 def program(name):
@@ -120,6 +131,28 @@ class Proxied(Folder):
         with server.connect("http") as s:
             s.sendall(b"GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
             return int(re.search(rb'(?m)^sluice_connections_accepted_total\{door="http"\} (\d+)', until_end(s))[1])
+
+    def refusals_become_429_with_the_fields(self):
+        """Of `LIMITS`, whoever asks."""
+        policy = '"api";q=3;w=10800, "api#1";q=100;w=86400'
+        for left in (2, 1, 0):
+            response, text = self.ask()
+            self.assertEqual((response.status, text), (200, b"application"))
+            self.assertEqual(response.headers["RateLimit-Policy"], policy)
+            self.assertTrue(response.headers["RateLimit"].startswith(f'"api";r={left};t='), response.headers["RateLimit"])
+            self.assertIsNone(response.headers["Retry-After"])
+        response, text = self.ask()
+        self.assertEqual(response.status, 429)
+        self.assertIn(int(response.headers["Retry-After"]), range(3500, 3601))
+        self.assertEqual(response.headers["RateLimit-Policy"], policy)
+        self.assertTrue(response.headers["RateLimit"].startswith('"api";r=0;t='), response.headers["RateLimit"])
+        self.assertEqual(response.headers["Content-Type"], "application/problem+json")
+        self.assertEqual(json.loads(text)["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded")
+
+    def address_and_key_are_counted(self):
+        """Of `POLICY`: the address has 4, each key 2."""
+        self.assertEqual(self.statuses(3, headers={"X-Api-Key": "ann"}), [200, 200, 429])
+        self.assertEqual(self.statuses(2, headers={"X-Api-Key": "bob"}), [200, 200], "the refusal charged the address nothing")
 
     def kill(self, server):
         server.signal(signal.SIGKILL)

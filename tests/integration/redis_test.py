@@ -10,10 +10,12 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 import harness
-from harness import Server, connect, eventually
+from harness import Server, eventually
+from proxies import free_port
 
 PROGRAMS = [p for p in ("redis-server", "valkey-server") if shutil.which(p)]
 
@@ -110,6 +112,15 @@ def metric(server, name):
     return float(re.search("^" + re.escape(name) + r" (\S+)$", page, re.M)[1])
 
 
+def post(server, path, body):
+    """The answer in JSON, of whatever status."""
+    request = urllib.request.Request("http://%s%s" % (server.addresses["http"], path), json.dumps(body).encode())
+    try:
+        return json.load(urllib.request.urlopen(request, timeout=harness.WAIT))
+    except urllib.error.HTTPError as e:
+        return json.load(e)
+
+
 class Shared(unittest.TestCase):
     program = PROGRAMS[0]
 
@@ -152,25 +163,21 @@ class Shared(unittest.TestCase):
             f.write(limits)
             f.flush()
             with shared(redis, "--limits", f.name, http="127.0.0.1:0") as server, shared(redis, "--limits", f.name, http="127.0.0.1:0") as other:
-                def post(where, path, **body):
-                    request = urllib.request.Request("http://%s/v1/%s" % (where.addresses["http"], path), json.dumps({"limit": "api", "key": "k", **body}).encode())
-                    try:
-                        return json.load(urllib.request.urlopen(request, timeout=harness.WAIT))
-                    except urllib.error.HTTPError as e:
-                        return json.load(e)
-                self.assertEqual(post(server, "take", cost=4)["remaining"], 6)
-                self.assertEqual(post(other, "peek")["remaining"], 6)
-                self.assertEqual(post(other, "refund", cost=2)["remaining"], 8)
-                self.assertEqual(post(server, "take", cost=20)["allowed"], False)
-                self.assertEqual(post(server, "take", cost=100, partial=True)["granted"], 8)
-                self.assertEqual(post(other, "take")["allowed"], False)
-                self.assertEqual(post(other, "reset")["remaining"], 10)
+                def ask(where, path, **body):
+                    return post(where, "/v1/" + path, {"limit": "api", "key": "k", **body})
+                self.assertEqual(ask(server, "take", cost=4)["remaining"], 6)
+                self.assertEqual(ask(other, "peek")["remaining"], 6)
+                self.assertEqual(ask(other, "refund", cost=2)["remaining"], 8)
+                self.assertEqual(ask(server, "take", cost=20)["allowed"], False)
+                self.assertEqual(ask(server, "take", cost=100, partial=True)["granted"], 8)
+                self.assertEqual(ask(other, "take")["allowed"], False)
+                self.assertEqual(ask(other, "reset")["remaining"], 10)
                 time.sleep(0.11)  # refusals_kept: what another server resets is seen so much later at most.
-                self.assertEqual(post(server, "take", cost=10)["remaining"], 0)
-                wait = post(server, "reserve", cost=1, max_wait=60)
+                self.assertEqual(ask(server, "take", cost=10)["remaining"], 0)
+                wait = ask(server, "reserve", cost=1, max_wait=60)
                 self.assertTrue(wait["allowed"])
                 self.assertGreater(wait["due_after"], 30)
-                held = post(other, "hold", cost=1)
+                held = ask(other, "hold", cost=1)
                 self.assertFalse(held["allowed"])
                 self.assertEqual(redis.ask("TYPE", "sluice:{api:k}#1"), b"+string")
 
@@ -214,21 +221,15 @@ class Shared(unittest.TestCase):
             f.write("domain: d\ndescriptors:\n- {key: k, rate_limit: {unit: hour, requests_per_unit: 3}, }\n")
         with Redis(self.program) as redis, shared(redis, "--limits", os.path.join(files.name, "limits.yaml"), "--policies",
                                                   os.path.join(files.name, "policies"), http="127.0.0.1:0") as server:
-            def post(path, body):
-                request = urllib.request.Request("http://%s%s" % (server.addresses["http"], path), json.dumps(body).encode())
-                try:
-                    return json.load(urllib.request.urlopen(request, timeout=harness.WAIT))
-                except urllib.error.HTTPError as e:
-                    return json.load(e)
             envoy = {"domain": "d", "descriptors": [{"entries": [{"key": "k", "value": "v"}]}]}
-            self.assertNotIn("degraded", post("/v1/take", {"limit": "api", "key": "a"}))
-            self.assertNotIn("dynamicMetadata", post("/json", envoy))
+            self.assertNotIn("degraded", post(server, "/v1/take", {"limit": "api", "key": "a"}))
+            self.assertNotIn("dynamicMetadata", post(server, "/json", envoy))
             redis.kill()
             server.eventually_says("until it is back")
             for limit, allowed in (("api", True), ("login", False)):
-                answer = post("/v1/take", {"limit": limit, "key": "a"})
+                answer = post(server, "/v1/take", {"limit": limit, "key": "a"})
                 self.assertEqual((answer["allowed"], answer["degraded"]), (allowed, True))
-            self.assertEqual(post("/json", envoy)["dynamicMetadata"]["degraded"], True)
+            self.assertEqual(post(server, "/json", envoy)["dynamicMetadata"]["degraded"], True)
 
     def test_a_store_that_hangs_holds_nobody_up(self):
         with Redis(self.program) as redis, shared(redis, "--threads", "1", http="127.0.0.1:0", deadline="50ms") as server:
@@ -288,12 +289,6 @@ class Shared(unittest.TestCase):
                 server.eventually_says("store: connected to")
                 self.assertNotIn("cret", server.said())
                 self.assertEqual(Client(server).throttle("k", 2, 1, 3600)[0], 0)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Failover(unittest.TestCase):

@@ -3,8 +3,9 @@
 
 #include <deque>
 
+#include "cli/client.h"
 #include "model_server.h"
-#include "redis/redis_server.h"
+#include "redis/testing_server.h"
 #include "store/shared/call.h"
 #include "store/shared/script.h"
 #include "store/shared/testing.h"
@@ -58,8 +59,8 @@ struct Script : testing::Test {
     }
   }
 
-  RedisServer server{"redis-server"};
-  std::optional<cli::RespClient> client = server.client();
+  redis::RedisServer server;
+  Result<cli::RespClient> client = cli::RespClient::connect(server.address(), "", std::chrono::seconds(5));
 };
 
 TEST_F(Script, DoesWhatTheModelDoes) {

@@ -1,6 +1,6 @@
 #include "door/resp/values.h"
 
-#include <charconv>
+#include "core/number.h"
 
 namespace sluice::door {
 namespace {
@@ -20,11 +20,7 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
     if (at == text.size()) return digits;
   }
   if (text.size() > 1 && text.front() == '+' && text[1] != '-') text.remove_prefix(1);
-  std::int64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stopped != end) return {};
-  return value;
+  return parse_number<std::int64_t>(text);
 }
 
 DecimalSeconds decimal_seconds(std::string_view text) {

@@ -1,19 +1,9 @@
 #include "store/local/local_store.h"
 
-#include <random>
-
+#include "core/random_seed.h"
 #include "store/local/buckets.h"
 
 namespace sluice::store {
-namespace {
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
-}
-
-}  // namespace
-
 LocalStore::LocalStore(LocalOptions options)
     : buckets_(std::make_unique<Buckets>(options.max_keys, options.seed ? *options.seed : random_seed())) {}
 LocalStore::~LocalStore() = default;

@@ -39,7 +39,7 @@ Status fits_shared(const Quota& quota) {
                  "\"" + quota.text() + "\" cannot be kept exactly in a shared store: " +
                      "its tokens and its period have too few factors in common; make one a "
                      "multiple of the other"};
-  if (rate.full / (rate.per_ns * kNsPerUs) >= kMicrosMax / 2)
+  if (rate.full >= rate.per_ns * kNsPerUs * (kMicrosMax / 2))  // Asked of every ask: without a division.
     return Error{Code::invalid_argument,
                  "\"" + quota.text() +
                      "\" takes over 71 years to fill, more than a shared store can count; lower the "

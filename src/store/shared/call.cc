@@ -227,8 +227,9 @@ bool Call::answer(redis::Reply reply, std::vector<Chain>& failed) {
 
 Tat Call::tat(const Bucket& bucket) const {
   const Int128 unit = per_us(bucket.rate);
-  return {now_us_ + bucket.behind_us + static_cast<std::int64_t>(bucket.ahead / unit), bucket.ahead % unit,
-          unit};
+  return {.us = now_us_ + bucket.behind_us + static_cast<std::int64_t>(bucket.ahead / unit),
+          .ticks = static_cast<std::int64_t>(bucket.ahead % unit),
+          .per_us = static_cast<std::int64_t>(unit)};
 }
 
 void Call::answer_one(const Chain& chain, std::size_t bucket) {

@@ -3,14 +3,14 @@
 // once the memory ends (`keep`): until then this instance may refuse what would pass; it never allows what
 // would not.
 //
-// A fixed number of entries; a newcomer takes the place of the older of two. Not thread-safe.
+// Not thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 #include "sluice/ticks.h"
+#include "store/shared/lately.h"
 #include "store/store.h"
 
 namespace sluice::store {
@@ -26,30 +26,20 @@ class Refusals {
                 std::uint64_t call);
   /// The bucket is about to be changed by more than takes, by a call numbered `next_call` at the earliest:
   /// what an earlier one tells of it no longer counts.
-  void forget(const Family& family, std::string_view key, Time now, std::uint64_t next_call);
+  void forget(const Family& family, std::string_view key, std::uint64_t next_call);
 
   /// True if the ask is refused for certain; the decision says so.
   bool refuses(const Ask& ask, Time now, Decision& decision) const;
 
  private:
-  struct Entry {
-    std::uint64_t low = 0, high = 0;  // Of the key's hash.
-    std::int64_t ahead = 0;           // Ticks until full at `sent`; 0: nothing is remembered.
+  struct Refusal {
+    std::int64_t ahead = 0;  // Ticks until full at `sent`; 0: nothing is remembered.
     std::int64_t per_ns = 1;
     Time sent{};
     std::uint64_t not_before = 0;  // Calls of lower numbers know nothing of what came since.
   };
-  struct Place {
-    std::uint64_t low, high;
-    std::size_t at;
-  };
-  Place place(const Family& family, std::string_view key) const;
-  const Entry* find(const Place& place) const;
-  Entry& claim(const Place& place);  ///< The key's, made anew if there is none.
-
-  std::vector<Entry> entries_;
+  Lately<Refusal> refusals_;
   const Duration keep_;
-  const std::uint64_t seed_;
 };
 
 }  // namespace sluice::store

@@ -45,7 +45,7 @@ TEST_F(RefusalsTest, AreKeptNoLongerThanSaid) {
 
 TEST_F(RefusalsTest, AreForgottenWithARefundAndNotLearntAgainFromACallBeforeIt) {
   remember(10, kNow, 1);
-  refusals.forget(family, "k", kNow, 3);
+  refusals.forget(family, "k", 3);
   EXPECT_FALSE(refuses(kNow));
   remember(10, kNow, 2);  // Sent before the refund, heard of after it.
   EXPECT_FALSE(refuses(kNow));
@@ -54,7 +54,7 @@ TEST_F(RefusalsTest, AreForgottenWithARefundAndNotLearntAgainFromACallBeforeIt) 
 }
 
 TEST_F(RefusalsTest, ARefundCountsEvenIfNothingWasRemembered) {
-  refusals.forget(family, "k", kNow, 2);
+  refusals.forget(family, "k", 2);
   remember(10, kNow, 1);
   EXPECT_FALSE(refuses(kNow));
 }

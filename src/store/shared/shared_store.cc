@@ -53,7 +53,7 @@ bool SharedStore::decided_at_once(const Chain& chain, Time now) {
   }
   const Ask& ask = chain.asks.front();
   if (ask.op == Op::charge || ask.op == Op::refund || ask.op == Op::reset) {
-    for (const Ask& a : chain.asks) refusals_.forget(*a.family, a.key, now, lane_.next_call());
+    for (const Ask& a : chain.asks) refusals_.forget(*a.family, a.key, lane_.next_call());
     return false;
   }
   if (chain.asks.size() > 1 || !refusals_.refuses(ask, now, chain.decisions.front())) return false;

@@ -3,16 +3,15 @@
 // TAT is offered as a floor (max), once.
 //
 // What was refunded or reset since by somebody else is undone by that: at most once a bucket and change of
-// server, on the side of refusing. A fixed number of entries; a newcomer takes the place of the older of two.
-// Not thread-safe.
+// server, on the side of refusing. Not thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "store/shared/bucket_value.h"
+#include "store/shared/lately.h"
 #include "store/store.h"
 
 namespace sluice::store {
@@ -20,8 +19,8 @@ namespace sluice::store {
 /// A bucket's TAT by the store's clock.
 struct Tat {
   std::int64_t us = 0;
-  Int128 ticks = 0;  ///< Beyond `us`.
-  Int128 per_us = 1;
+  std::int64_t ticks = 0;  ///< Beyond `us`; both below kMicroTicksMax.
+  std::int64_t per_us = 1;
 };
 
 class Told {
@@ -37,20 +36,12 @@ class Told {
   std::optional<Tat> floor(const Family& family, std::string_view key) const;
 
  private:
-  struct Entry {
-    std::uint64_t low = 0, high = 0;  // Of the key's hash.
-    std::int64_t tat_us = 0;
-    std::int64_t ticks = 0;
-    std::int64_t per_us = 0;  // 0: none.
+  struct Heard {
+    Tat tat;
     std::uint32_t server = 0;
-    std::uint32_t age = 0;
   };
-  std::size_t place(std::uint64_t low, std::uint64_t high) const;
-
-  std::vector<Entry> entries_;
-  const std::uint64_t seed_;
+  Lately<Heard> heard_;
   std::uint32_t server_ = 0;
-  std::uint32_t clock_ = 0;
 };
 
 }  // namespace sluice::store
