@@ -45,7 +45,7 @@ class World {
       quotas_.push_back(*Quota::parse(kQuotas[below(random_, std::size(kQuotas))]));
       families_.emplace_back("limit" + std::to_string(i));
       std::string key;
-      store::append_bucket_key(families_.back().limit, kKey, 0, key);
+      store::append_bucket_key(families_.back(), kKey, key);
       index_[key] = static_cast<std::size_t>(i);
     }
     ideals_.resize(quotas_.size());
@@ -227,7 +227,7 @@ class World {
 
   bool refuses(std::size_t key, const Ask& ask) {
     std::string name;
-    store::append_bucket_key(families_[key].limit, kKey, 0, name);
+    store::append_bucket_key(families_[key], kKey, name);
     const auto it = server_.model.data().find(name);
     const auto rate = store::shared_rate(quotas_[key]);
     const auto value =

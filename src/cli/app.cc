@@ -124,6 +124,10 @@ void Program::add_ask(const char* name, const char* what, const std::string& exa
   sub->add_option("KEY", o.key, "Whom the bucket counts.")->required()->type_name("");
   if (command_name != "reset")
     sub->add_option("--cost", o.tokens, "Tokens.")->capture_default_str()->type_name("N")->check(kTokens);
+  if (command_name == "refund")
+    sub->add_option("--id", o.id,
+                    "Done once for this id, however often it is asked for (remembered for an hour).")
+        ->type_name("TEXT");
   if (command_name == "take")
     sub->add_flag("--wait", o.wait, "If refused, wait and try again until allowed or it can never pass.");
   if (command_name == "reserve")

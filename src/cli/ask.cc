@@ -20,7 +20,11 @@ Result<std::vector<std::string>> request(const AskOptions& o) {
   const auto tokens = std::to_string(o.tokens);
   if (o.command == "take") return std::vector<std::string>{"SLUICE.TAKE", o.limit, o.key, tokens};
   if (o.command == "peek") return std::vector<std::string>{"SLUICE.PEEK", o.limit, o.key, tokens};
-  if (o.command == "refund") return std::vector<std::string>{"SLUICE.REFUND", o.limit, o.key, tokens};
+  if (o.command == "refund") {
+    std::vector<std::string> words = {"SLUICE.REFUND", o.limit, o.key, tokens};
+    if (!o.id.empty()) words.insert(words.end(), {"ID", o.id});
+    return words;
+  }
   if (o.command == "reset") return std::vector<std::string>{"SLUICE.RESET", o.limit, o.key};
   std::vector<std::string> words = {"SLUICE.RESERVE", o.limit, o.key, tokens};
   if (!o.max_wait.empty()) {
@@ -40,9 +44,10 @@ struct Answer {
   bool never = false;
   std::string limit, remaining, retry_after, reset_after, quota;
   std::string due_after;  // reserve, allowed.
+  bool repeated = false;  // refund with an id that was there before.
 };
 
-Result<Answer> read(const Reply& reply) {
+Result<Answer> read(const Reply& reply, bool refund) {
   if (reply.kind == Reply::Kind::error) return Error{Code::invalid_argument, reply.text};
   if (reply.kind != Reply::Kind::list || reply.list.size() < kFields.size())
     return Error{Code::unavailable, "the server's answer is not understood; is it another version?"};
@@ -54,7 +59,8 @@ Result<Answer> read(const Reply& reply) {
                 .retry_after = r[3].text,
                 .reset_after = r[4].text,
                 .quota = r[5].text,
-                .due_after = r.size() > kFields.size() ? r[6].text : ""};
+                .due_after = r.size() > kFields.size() && !refund ? r[6].text : "",
+                .repeated = r.size() > kFields.size() && refund && r[6].text == "0"};
 }
 
 void print_json(const Answer& a) {
@@ -63,11 +69,14 @@ void print_json(const Answer& a) {
       a.allowed ? "true" : "false", a.limit.c_str(), a.remaining.c_str(),
       a.never ? "null" : a.retry_after.c_str(), a.reset_after.c_str(), json_string(a.quota).c_str());
   if (!a.due_after.empty()) std::printf(",\"due_after\":%s", a.due_after.c_str());
+  if (a.repeated) std::printf(",\"applied\":false");
   std::printf("}\n");
 }
 
 void print(const Answer& a) {
-  if (a.allowed && !a.due_after.empty() && a.due_after != "0")
+  if (a.repeated)
+    std::printf("nothing given back: it was done before for this id");
+  else if (a.allowed && !a.due_after.empty() && a.due_after != "0")
     std::printf("allowed in %s s", a.due_after.c_str());
   else if (a.allowed)
     std::printf("allowed");
@@ -94,7 +103,7 @@ int ask(const AskOptions& options) {
     if (!client) return fail(client.error().message);
     const auto reply = client->call(*words);
     if (!reply) return fail(reply.error().message);
-    const auto answer = read(*reply);
+    const auto answer = read(*reply, options.command == "refund");
     if (!answer) return fail(answer.error().message);
     if (options.wait && !answer->allowed && !answer->never) {
       const double seconds = std::strtod(answer->retry_after.c_str(), nullptr);

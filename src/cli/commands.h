@@ -26,6 +26,7 @@ struct AskOptions {
   std::string key;
   std::int64_t tokens = 1;
   std::string max_wait;  ///< reserve: a duration; empty: however long.
+  std::string id;        ///< refund: done once for it; empty: each time.
   std::string server = "127.0.0.1:6380";
   std::string password;
   std::string timeout = "5s";

@@ -2,10 +2,14 @@
 
 #include <utility>
 
+#include "store/once.h"
+
 namespace sluice::policy {
 
 Limit::Limit(std::string limit_name, std::vector<Quota> limit_quotas, store::OnFailure on_store_failure)
-    : name(std::move(limit_name)), quotas(std::move(limit_quotas)) {
+    : name(std::move(limit_name)),
+      quotas(std::move(limit_quotas)),
+      ids(store::Family::of_ids(name, on_store_failure)) {
   families.reserve(quotas.size());
   for (std::size_t i = 0; i < quotas.size(); ++i) families.emplace_back(name, i, on_store_failure);
 }
@@ -30,6 +34,13 @@ void append_asks(const Limit& limit, std::string_view key, std::int64_t amount, 
                     .op = op,
                     .with_next = i + 1 < n,
                     .max_wait = max_wait});
+}
+
+void append_refund_once(const Limit& limit, std::string_view key, std::int64_t amount,
+                        std::string_view id_key, std::vector<store::Ask>& asks) {
+  append_asks(limit, key, amount, Op::refund, Duration{0}, asks);
+  asks.back().with_next = true;
+  asks.push_back({.key = id_key, .family = &limit.ids, .quota = &store::once_quota()});
 }
 
 }  // namespace sluice::policy

@@ -28,6 +28,7 @@ struct Limit {
   std::string name;
   std::vector<Quota> quotas;            ///< All must pass; none is charged if any refuses.
   std::vector<store::Family> families;  ///< One a quota: where its buckets live.
+  store::Family ids;                    ///< Of refunds that are to be done once (store/once.h).
   std::string unit =
       "requests";  ///< What a token stands for: requests, bytes, … For people and RateLimit-Policy.
   Mode mode = Mode::enforce;
@@ -49,6 +50,11 @@ class LimitSet {
 /// The asks of one request under a limit, appended to `asks` as one chain. The limit must outlive them.
 void append_asks(const Limit& limit, std::string_view key, std::int64_t amount, Op op, Duration max_wait,
                  std::vector<store::Ask>& asks);
+
+/// A refund that is done once, however often it is asked for with this id: the chain's last ask takes the id.
+/// `id_key` is once_key(key, id) and must outlive the asks, too.
+void append_refund_once(const Limit& limit, std::string_view key, std::int64_t amount,
+                        std::string_view id_key, std::vector<store::Ask>& asks);
 
 /// The decisions of one chain as one answer.
 struct Verdict {

@@ -65,8 +65,10 @@ bool decide_chain(std::span<Own> links) {
     for (Own& link : links) link.ahead = link.held, link.changed = false;
     for (Own& link : links) {
       const auto longest = duration_to_ticks(link.rate, link.ask->max_wait);
-      const auto s = step(link.rate, looking ? Op::peek : link.ask->op, std::min(most, link.ask->amount),
-                          get(link), longest);
+      const bool gives =
+          link.ask->op == Op::refund || link.ask->op == Op::reset;  // Passes whatever it finds.
+      const auto amount = looking && gives ? 0 : std::min(most, link.ask->amount);
+      const auto s = step(link.rate, looking ? Op::peek : link.ask->op, amount, get(link), longest);
       *link.decision = decide(link.rate, s);
       all &= s.outcome == Outcome::allowed;
       if (link.ask->op == Op::take_up_to) fewest = std::min(fewest, s.granted);

@@ -12,4 +12,12 @@ Family::Family(std::string limit_name, std::size_t quota_index, OnFailure when_a
       salt(XXH3_64bits(name.data(), name.size())),
       on_failure(when_away) {}
 
+Family Family::of_ids(const std::string& limit_name, OnFailure when_away) {
+  Family family(limit_name, 0, when_away);
+  family.name += "!ids";
+  family.salt = XXH3_64bits(family.name.data(), family.name.size());
+  family.once = true;
+  return family;
+}
+
 }  // namespace sluice::store

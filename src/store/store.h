@@ -21,11 +21,14 @@ enum class OnFailure : std::uint8_t {
 struct Family {
   explicit Family(std::string limit_name, std::size_t quota_index = 0,
                   OnFailure when_away = OnFailure::local);
+  /// Of a limit's ids (once.h).
+  static Family of_ids(const std::string& limit_name, OnFailure when_away);
   std::string limit;
   std::size_t quota;   ///< Its index in the limit.
   std::string name;    ///< For instance "api" or "api#1".
   std::uint64_t salt;  ///< A hash of the name, mixed into the hash of every key.
   OnFailure on_failure;
+  bool once = false;  ///< Its keys are once_key()s.
 };
 
 /// One bucket's part of a request. Views and pointers must stay valid until the batch is done.
@@ -36,7 +39,8 @@ struct Ask {
   std::int64_t amount = 1;  ///< Tokens; >= 0.
   Op op = Op::take;
   /// This ask and the next stand or fall together: if one bucket refuses, none is charged. A chain has one
-  /// op, and take_up_to takes the same number, the smallest, from each of its buckets.
+  /// op (a refund may have the take of an id among it), and take_up_to takes the same number, the smallest,
+  /// from each of its buckets.
   bool with_next = false;
   Duration max_wait{0};  ///< reserve only: the longest wait that is acceptable.
 };

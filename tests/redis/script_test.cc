@@ -50,7 +50,7 @@ struct Script : testing::Test {
         EXPECT_EQ(real->list[k].text, want.elements[k + 1].text);
       for (const auto& b : call.buckets()) {
         std::string key;
-        store::append_bucket_key(b.family->limit, b.key, b.family->quota, key);
+        store::append_bucket_key(*b.family, b.key, key);
         const auto kept = client->call({"GET", key});
         const auto it = model.data().find(key);
         ASSERT_EQ(kept->text, it == model.data().end() ? "" : it->second.value)

@@ -13,6 +13,7 @@ namespace {
 struct Told {
   Told(const Item& item, std::span<const Decision> all)
       : named(*item.named), chain(all.subspan(item.first, item.count)), op(item.op), hold(item.hold) {
+    if (item.with_id) applied = all[item.first + item.count].allowed();
     verdict = policy::combine(chain);
     shadowed = !verdict.decision.allowed() && named.limit->mode == policy::Mode::shadow;
     allowed = verdict.decision.allowed() || shadowed;
@@ -24,6 +25,7 @@ struct Told {
   const std::span<const Decision> chain;
   const Op op;
   const std::optional<HoldId> hold;
+  std::optional<bool> applied;  // Of a refund with an id: whether it was done now, or before.
   policy::Verdict verdict;
   bool allowed;
   bool shadowed;
@@ -50,6 +52,7 @@ void append_members(const Told& told, std::string& body) {
     body.append(",\"due_after\":");
     wire::json_seconds(body, d.due_after);
   }
+  if (told.applied) body.append(*told.applied ? ",\"applied\":true" : ",\"applied\":false");
   if (told.hold) body.append(",\"hold\":\"").append(told.hold->text()).append("\"");
   if (told.shadowed) body.append(",\"shadow_refused\":true");
   if (d.origin == Origin::degraded) body.append(",\"degraded\":true");

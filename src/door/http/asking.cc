@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/once.h"
+
 namespace sluice::door::http {
 
 namespace {
@@ -68,10 +70,15 @@ const NamedLimit* find(const NamedLimits& limits, const wire::JsonString& name) 
 Item& ask(Call& call, const NamedLimit* named, std::string_view key, const Asked& asked) {
   HttpBatch& batch = call.batch;
   const auto first = static_cast<std::uint32_t>(batch.asks.size());
-  if (named != nullptr)
+  const bool with_id = named != nullptr && !asked.id.empty();
+  if (with_id)
+    policy::append_refund_once(*named->limit, key, asked.amount,
+                               batch.kept.emplace_back(store::once_key(key, asked.id)), batch.asks);
+  else if (named != nullptr)
     policy::append_asks(*named->limit, key, asked.amount, asked.op, asked.max_wait, batch.asks);
-  const auto count = static_cast<std::uint32_t>(batch.asks.size() - first);
-  return batch.items.emplace_back(Item{.named = named, .op = asked.op, .first = first, .count = count});
+  const auto count = static_cast<std::uint32_t>(batch.asks.size() - first - (with_id ? 1 : 0));
+  return batch.items.emplace_back(
+      Item{.named = named, .op = asked.op, .first = first, .count = count, .with_id = with_id});
 }
 
 void ask_nothing(Call& call, const ItemProblem& problem) {

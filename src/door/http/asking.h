@@ -25,6 +25,7 @@ struct Asked {
   Op op = Op::take;
   std::int64_t amount = 1;
   Duration max_wait{0};
+  std::string_view id = {};  ///< Of a refund that is to be done once.
 };
 /// One item of the answer. `named` may be null: there is no such limit.
 Item& ask(Call& call, const NamedLimit* named, std::string_view key, const Asked& asked);

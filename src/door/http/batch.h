@@ -42,6 +42,7 @@ struct Item {
   std::uint32_t first = 0;  ///< Index of the first ask.
   std::uint32_t count = 0;
   std::optional<HoldId> hold = {};  ///< The hold that this opens.
+  bool with_id = false;             ///< A refund whose id is taken by one more ask, behind `count`.
 };
 
 /// One request's place in the responses.

@@ -127,6 +127,16 @@ TEST_F(HttpLimits, PeekRefundReset) {
   EXPECT_EQ(r.field("Retry-After"), "");
   EXPECT_NE(take(R"({"limit":"login","key":"k","cost":2})", 200, "/v1/refund").find("\"remaining\":2"),
             std::string::npos);
+  const auto once = take(R"({"limit":"login","key":"k","cost":1,"id":"r\u00311"})", 200, "/v1/refund");
+  EXPECT_NE(once.find("\"remaining\":3"), std::string::npos) << once;
+  EXPECT_NE(once.find("\"applied\":true"), std::string::npos) << once;
+  take(R"({"limit":"login","key":"k","cost":2})");
+  const auto again = take(R"({"limit":"login","key":"k","cost":1,"id":"r11"})", 200, "/v1/refund");
+  EXPECT_NE(again.find("\"remaining\":1"), std::string::npos) << again;
+  EXPECT_NE(again.find("\"applied\":false"), std::string::npos) << again;
+  EXPECT_NE(
+      take(R"({"limit":"login","key":"k","id":""})", 400, "/v1/refund").find("id: must be a string of 1"),
+      std::string::npos);
   EXPECT_NE(take(R"({"limit":"login","key":"k"})", 200, "/v1/reset").find("\"remaining\":3"),
             std::string::npos);
 }

@@ -14,7 +14,10 @@ void decide(Call& call, Op op, std::uint16_t fields) {
   if (!many && find(limits, wishes[0].limit) == nullptr) return refuse(call, kNoSuchLimit);
   for (const Wish& wish : wishes)
     ask(call, find(limits, wish.limit), keep(call, wish.key),
-        {.op = wish.partial ? Op::take_up_to : op, .amount = wish.cost, .max_wait = wish.max_wait});
+        {.op = wish.partial ? Op::take_up_to : op,
+         .amount = wish.cost,
+         .max_wait = wish.max_wait,
+         .id = wish.id.raw.empty() ? std::string_view{} : keep(call, wish.id)});
   answer_by(call, many ? Reply::Form::list : Reply::Form::one, wishes.size());
 }
 
@@ -62,7 +65,7 @@ AuthWish read_auth(const Call& call) {
 
 void take(Call& call) { decide(call, Op::take, kLimit | kKey | kCost | kPartial); }
 void peek(Call& call) { decide(call, Op::peek, kLimit | kKey | kCost); }
-void refund(Call& call) { decide(call, Op::refund, kLimit | kKey | kCost); }
+void refund(Call& call) { decide(call, Op::refund, kLimit | kKey | kCost | kId); }
 void reset(Call& call) { decide(call, Op::reset, kLimit | kKey); }
 void reserve(Call& call) { decide(call, Op::reserve, kLimit | kKey | kCost | kMaxWait); }
 

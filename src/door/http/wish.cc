@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "store/once.h"
+
 namespace sluice::door::http {
 
 namespace {
@@ -21,6 +23,7 @@ constexpr Field kFields[] = {
     {"expires_in", kExpiresIn, "must be a number of seconds, 0 or more"},
     {"hold", kHold, "must be the id of a hold, a string"},
     {"actual", kActual, "must be a whole number from 0 to 9223372036854775807"},
+    {"id", kId, "must be a string of 1 to 255 bytes"},
 };
 constexpr std::uint16_t kRequired = kLimit | kKey | kHold | kActual;  ///< Wherever they are known.
 
@@ -122,6 +125,12 @@ class Reader {
         return kind == Kind::string && (wish.hold = json_.string(), true);
       case kActual:
         return kind == Kind::number && wire::json_whole(json_.number(), wish.actual) && wish.actual >= 0;
+      case kId: {
+        if (kind != Kind::string) return false;
+        wish.id = json_.string();
+        const std::size_t bytes = wish.id.escaped ? wish.id.text().size() : wish.id.raw.size();
+        return bytes >= 1 && bytes <= store::kOnceIdMax;
+      }
     }
     return false;
   }

@@ -22,6 +22,7 @@ struct Wish {
   Duration expires_in = std::chrono::minutes(10);
   wire::JsonString hold;  ///< A hold's id.
   std::int64_t actual = 0;
+  wire::JsonString id;  ///< Of a refund that is to be done once; at most 255 bytes.
 };
 
 /// Fields that an operation knows, as bits.
@@ -34,6 +35,7 @@ enum WishField : std::uint16_t {
   kExpiresIn = 32,
   kHold = 64,
   kActual = 128,
+  kId = 256,
 };
 
 /// Reads {"limit":..,"key":..} into one wish, or {"requests":[..]} into as many (and says so in `many`).

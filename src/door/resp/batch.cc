@@ -45,6 +45,7 @@ void RespBatch::clear() {
   replies.clear();
   text.clear();
   if (text.capacity() > door.options().output_bytes_max) text = {};
+  if (!kept.empty()) kept.clear();
   quotas.next_batch();
   if (limits != nullptr) limits.reset();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,7 @@ struct Reply {
   std::uint32_t first;        ///< Index of the first ask, or of the first byte in `text`.
   std::uint32_t count;        ///< Asks or bytes.
   wire::RespVersion version;  ///< HELLO may change it from one request to the next.
+  bool with_id = false;       ///< A refund whose id is taken by one more ask, behind `count`.
 };
 
 struct RespBatch final : Batch<RespBatch> {
@@ -63,6 +65,7 @@ struct RespBatch final : Batch<RespBatch> {
   RespDoor& door;
   std::vector<Reply> replies;
   std::string text;
+  std::deque<std::string> kept;  ///< Keys that are no views into the input.
   QuotaCache quotas;
   std::shared_ptr<const NamedLimits> limits;  ///< Keeps the named limits of `asks` alive across a reload.
   DecisionCounts counts;

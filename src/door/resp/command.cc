@@ -34,7 +34,7 @@ constexpr Argument kTakeUpToArguments[] = {{"limit", "string"}, {"key", "key"}, 
 constexpr Argument kReserveArguments[] = {
     {"limit", "string"}, {"key", "key"}, {"cost", "integer"}, {"seconds", "double", "MAXWAIT", true}};
 constexpr Argument kRefundArguments[] = {
-    {"limit", "string"}, {"key", "key"}, {"tokens", "integer", {}, true}};
+    {"limit", "string"}, {"key", "key"}, {"tokens", "integer", {}, true}, {"id", "string", "ID", true}};
 constexpr Argument kResetArguments[] = {{"limit", "string"}, {"key", "key"}};
 constexpr Argument kAuthArguments[] = {{"username", "string", {}, true}, {"password", "string"}};
 constexpr Argument kEchoArguments[] = {{"message", "string"}};
@@ -95,7 +95,7 @@ constexpr Command kCommands[] = {
     {"sluice.peek", -3, kFast | kReadOnly, 2, sluice_peek, kRateLimit, kOwn,
      "What SLUICE.TAKE would answer; takes nothing", kTakeArguments},
     {"sluice.refund", -3, kFast | kWrite, 2, sluice_refund, kRateLimit, kOwn,
-     "Give tokens back, never above full", kRefundArguments},
+     "Give tokens back, never above full; with an id, once", kRefundArguments},
     {"sluice.reserve", -4, kFast | kWrite, 2, sluice_reserve, kRateLimit, kOwn,
      "Take tokens now or ahead of time, and learn how long to wait for them", kReserveArguments},
     {"sluice.reset", 3, kFast | kWrite, 2, sluice_reset, kRateLimit, kOwn, "Make a bucket full",

@@ -5,6 +5,7 @@
 
 #include "door/resp/command.h"
 #include "door/resp/values.h"
+#include "store/once.h"
 
 namespace sluice::door {
 namespace {
@@ -45,6 +46,7 @@ void answer(const Reply& reply, std::span<const Decision> chain, std::string_vie
   fields.field("quota").bulk(reply.named->quota_texts[verdict.decided]);
   if (extra == "due_after") fields.field(extra).seconds(d.due_after);
   if (extra == "granted") fields.field(extra).integer(d.granted);
+  if (extra == "applied") fields.field(extra).boolean(chain.data()[chain.size()].allowed());
 }
 
 void plain(const Reply& reply, std::span<const Decision> chain, wire::RespWriter& out) {
@@ -57,8 +59,12 @@ void granted(const Reply& reply, std::span<const Decision> chain, wire::RespWrit
   answer(reply, chain, "granted", out);
 }
 
-/// Arguments: name, limit, key, and maybe a number of tokens.
-void ask(Call& call, Op op, Format format, Duration max_wait = Duration{0}) {
+void refunded_once(const Reply& reply, std::span<const Decision> chain, wire::RespWriter& out) {
+  answer(reply, chain, "applied", out);
+}
+
+/// Arguments: name, limit, key, and maybe a number of tokens. `id`: of a refund that is to be done once.
+void ask(Call& call, Op op, Format format, Duration max_wait = Duration{0}, std::string_view id = {}) {
   std::int64_t amount = 1;
   if (call.args.size() > 3) {
     const auto number = whole_number(call.args[3]);
@@ -74,9 +80,13 @@ void ask(Call& call, Op op, Format format, Duration max_wait = Duration{0}) {
                                 .append(call.args[1].substr(0, 128))
                                 .append("'; SLUICE.LIMITS lists those that are"));
   const auto first = static_cast<std::uint32_t>(batch.asks.size());
-  policy::append_asks(*named->limit, call.args[2], amount, op, max_wait, batch.asks);
-  const auto count = static_cast<std::uint32_t>(batch.asks.size() - first);
-  batch.replies.push_back({format, named, first, count, call.session.version});
+  if (id.empty())
+    policy::append_asks(*named->limit, call.args[2], amount, op, max_wait, batch.asks);
+  else
+    policy::append_refund_once(*named->limit, call.args[2], amount,
+                               batch.kept.emplace_back(store::once_key(call.args[2], id)), batch.asks);
+  const auto count = static_cast<std::uint32_t>(batch.asks.size() - first - (id.empty() ? 0 : 1));
+  batch.replies.push_back({format, named, first, count, call.session.version, !id.empty()});
 }
 
 bool at_most(Call& call, std::size_t args, std::string_view name) {
@@ -95,7 +105,13 @@ void sluice_peek(Call& call) {
 }
 void sluice_take_up_to(Call& call) { ask(call, Op::take_up_to, granted); }
 void sluice_refund(Call& call) {
-  if (at_most(call, 4, "sluice.refund")) ask(call, Op::refund, plain);
+  if (!at_most(call, 6, "sluice.refund")) return;
+  if (call.args.size() <= 4) return ask(call, Op::refund, plain);
+  if (call.args.size() == 5 || !equals_ignoring_case(call.args[4], "id"))
+    return call.reply.error("ERR syntax error");
+  const auto id = call.args[5];
+  if (id.empty() || id.size() > store::kOnceIdMax) return call.reply.error("ERR ID must have 1 to 255 bytes");
+  ask(call, Op::refund, refunded_once, Duration{0}, id);
 }
 void sluice_reset(Call& call) { ask(call, Op::reset, plain); }
 

@@ -157,6 +157,12 @@ TEST(NamedLimits, Resp2) {
           {500ms, "SLUICE.TAKE login ann 11", R"([0 10 0 nil "119.5" "5/min burst 10"])"},  // Never.
           {500ms, "SLUICE.REFUND login ann", R"([1 10 1 "0" "107.5" "5/min burst 10"])"},
           {500ms, "SLUICE.REFUND login ann 100", R"([1 10 10 "0" "0" "5/min burst 10"])"},
+          {500ms, "SLUICE.TAKE login eve 9", R"([1 10 1 "0" "108" "5/min burst 10"])"},
+          {500ms, "SLUICE.REFUND login eve 3 ID r1", R"([1 10 4 "0" "72" "5/min burst 10" 1])"},
+          {500ms, "SLUICE.REFUND login eve 3 id r1", R"([1 10 4 "0" "72" "5/min burst 10" 0])"},
+          {500ms, "SLUICE.REFUND login eve 30 ID r1", R"([1 10 4 "0" "72" "5/min burst 10" 0])"},
+          {500ms, "SLUICE.REFUND login eve 1 ID r2", R"([1 10 5 "0" "60" "5/min burst 10" 1])"},
+          {500ms, "SLUICE.REFUND login ev 1 ID er1", R"([1 10 10 "0" "0" "5/min burst 10" 1])"},
           {500ms, "SLUICE.TAKEUPTO login ann 7", R"([1 10 3 "0" "84" "5/min burst 10" 7])"},
           {500ms, "SLUICE.TAKEUPTO login ann 7", R"([1 10 0 "0" "120" "5/min burst 10" 3])"},
           {500ms, "SLUICE.TAKEUPTO login ann 7", R"([0 10 0 "12" "120" "5/min burst 10" 0])"},
@@ -199,6 +205,9 @@ TEST(NamedLimits, Resp3) {
           {0ms, "SLUICE.TAKEUPTO login bob 2",
            R"({"allowed" true "limit" 10 "remaining" 8 "retry_after" 0 "reset_after" 24 )"
            R"("quota" "5/min burst 10" "granted" 2})"},
+          {0ms, "SLUICE.REFUND login bob 1 ID x",
+           R"({"allowed" true "limit" 10 "remaining" 9 "retry_after" 0 "reset_after" 12 )"
+           R"("quota" "5/min burst 10" "applied" true})"},
           {0ms, "CL.THROTTLE k 4 1 1", "[0 5 4 -1 1]"},
       });
 }
@@ -214,6 +223,10 @@ TEST(NamedLimits, Errors) {
           {0ms, "SLUICE.TAKE login a 1 1", "(error) ERR wrong number of arguments for 'sluice.take' command"},
           {0ms, "SLUICE.TAKE login a -1", kTokens},
           {0ms, "SLUICE.REFUND login a x", kTokens},
+          {0ms, "SLUICE.REFUND login a 1 ID", "(error) ERR syntax error"},
+          {0ms, "SLUICE.REFUND login a 1 NAME x", "(error) ERR syntax error"},
+          {0ms, ("SLUICE.REFUND login a 1 ID " + std::string(256, 'x')).c_str(),
+           "(error) ERR ID must have 1 to 255 bytes"},
           {0ms, "SLUICE.RESERVE login a 1 MAXWAIT", "(error) ERR syntax error"},
           {0ms, "SLUICE.RESERVE login a 1 WAIT 1", "(error) ERR syntax error"},
           {0ms, "SLUICE.RESERVE login a 1 MAXWAIT -1",

@@ -6,6 +6,7 @@
 
 #include "reference/sequences.h"
 #include "store/local/buckets.h"
+#include "store/once.h"
 
 namespace sluice::store {
 namespace {
@@ -91,6 +92,47 @@ TEST(LocalStore, AChainIsAllOrNothing) {
   EXPECT_EQ(refused[0].remaining, 1);
   EXPECT_EQ(refused[1].outcome, Outcome::refused);
   EXPECT_EQ(refused[1].retry_after, 1199s);
+}
+
+TEST(LocalStore, ARefundWithAnIdIsDoneOnce) {
+  Fixture f;
+  const Quota q = quota("5/h"), hour = quota("50/h");
+  const Family more{"a", 1}, ids = Family::of_ids("a", OnFailure::local);
+  const auto refund = [&](const std::string& id, std::int64_t amount, Time now) {
+    const std::string id_key = once_key("k", id);
+    return f.run(
+        {{.key = "k",
+          .family = &f.family,
+          .quota = &q,
+          .amount = amount,
+          .op = Op::refund,
+          .with_next = true},
+         {.key = "k", .family = &more, .quota = &hour, .amount = amount, .op = Op::refund, .with_next = true},
+         {.key = id_key, .family = &ids, .quota = &once_quota()}},
+        now);
+  };
+  ASSERT_TRUE(f.one("k", q, Op::take, 5, Time(0s)).allowed());
+  const auto first = refund("x", 2, Time(0s));
+  EXPECT_EQ(first[0].remaining, 2);
+  EXPECT_EQ(first[1].remaining, 50);
+  EXPECT_TRUE(first[2].allowed());
+  const auto again = refund("x", 99, Time(1s));
+  EXPECT_TRUE(again[0].allowed());
+  EXPECT_EQ(again[0].remaining, 2);
+  EXPECT_FALSE(again[2].allowed());
+  EXPECT_EQ(refund("y", 1, Time(1s))[0].remaining, 3);
+  EXPECT_TRUE(refund("x", 1, Time(kOnceKept))[2].allowed());  // Forgotten.
+}
+
+TEST(Once, TellsKeysAndIdsApart) {
+  EXPECT_NE(once_key("ab", "c"), once_key("a", "bc"));
+  for (const auto& [key, id] : {std::pair<std::string, std::string>{"", "x"},
+                                {"k", std::string(255, 'i')},
+                                {std::string("\0k", 2), "i"}}) {
+    const std::string text = once_key(key, id);
+    EXPECT_EQ(split_once_key(text).key, key);
+    EXPECT_EQ(split_once_key(text).id, id);
+  }
 }
 
 TEST(LocalStore, OneBucketTwiceInAChainIsChargedTwice) {

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "store/once.h"
+
 namespace sluice::store {
 
 namespace {
@@ -89,9 +91,15 @@ std::string write_value(Int128 ahead, std::int64_t clock_us, std::int64_t expiry
   return value;
 }
 
-void append_bucket_key(std::string_view limit, std::string_view key, std::size_t quota, std::string& out) {
-  out.append("sluice:{").append(limit).append(":").append(key).append("}");
-  if (quota > 0) out.append("#").append(std::to_string(quota));
+void append_bucket_key(const Family& family, std::string_view key, std::string& out) {
+  std::string_view id;
+  if (family.once) {
+    const auto parts = split_once_key(key);
+    key = parts.key, id = parts.id;
+  }
+  out.append("sluice:{").append(family.limit).append(":").append(key).append("}");
+  if (family.quota > 0) out.append("#").append(std::to_string(family.quota));
+  if (family.once) out.append("!").append(id);
 }
 
 }  // namespace sluice::store

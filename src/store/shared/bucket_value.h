@@ -18,6 +18,7 @@
 #include "sluice/quota.h"
 #include "sluice/result.h"
 #include "sluice/ticks.h"
+#include "store/store.h"
 
 namespace sluice::store {
 
@@ -51,7 +52,8 @@ std::optional<BucketValue> read_value(std::string_view value, std::int64_t now_u
 std::string write_value(Int128 ahead, std::int64_t clock_us, std::int64_t expiry_us,
                         const Rate<Int128>& rate);
 
-/// The key of a bucket: braces around what decides its Cluster slot. All quotas of a limit and key share one.
-void append_bucket_key(std::string_view limit, std::string_view key, std::size_t quota, std::string& out);
+/// The key of a bucket: braces around what decides its Cluster slot. All quotas and ids of a limit and key
+/// share one.
+void append_bucket_key(const Family& family, std::string_view key, std::string& out);
 
 }  // namespace sluice::store

@@ -62,7 +62,7 @@ std::size_t Call::bucket_of(const Ask& ask, const Told* told) {
   }
   Bucket b{.key = ask.key, .family = ask.family, .rate = shared_rate(*ask.quota), .hash = hash};
   b.text_at = keys_.size();
-  append_bucket_key(ask.family->limit, ask.key, ask.family->quota, keys_);
+  append_bucket_key(*ask.family, ask.key, keys_);
   b.text_size = keys_.size() - b.text_at;
   if (told != nullptr && (b.floor = told->floor(*ask.family, ask.key))) {
     if (b.floor->per_us != per_us(b.rate) && b.floor->ticks > 0) ++b.floor->us, b.floor->ticks = 0;

@@ -59,7 +59,7 @@ class OneByOne {
     ASSERT_TRUE(failed.empty());
     for (const auto& b : call.buckets()) {
       std::string key;
-      append_bucket_key(b.family->limit, b.key, b.family->quota, key);
+      append_bucket_key(*b.family, b.key, key);
       const auto it = server_.data().find(key);
       const auto kept = read_value(it == server_.data().end() ? "" : it->second.value, now_us_, b.rate);
       ASSERT_EQ(kept->ahead, b.ahead) << "the script and the answers differ: " << dump(asked, b);

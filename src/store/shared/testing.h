@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "store/once.h"
 #include "store/store.h"
 
 namespace sluice::store {
@@ -24,11 +25,14 @@ class RandomAsks {
       quotas_.push_back(*Quota::parse(kQuotas[below(std::size(kQuotas))]));
       families_.emplace_back("limit" + std::to_string(i));
     }
+    for (std::size_t k = 0; k < std::size(keys_); ++k)
+      for (const char* id : {"r1", "r2", "a longer one"}) id_keys_[k].push_back(once_key(keys_[k], id));
   }
 
   std::size_t below(std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random_); }
 
-  /// One ask, or two or three that stand or fall together. Valid as long as this.
+  /// One ask, or two or three that stand or fall together; refunds with and without an id. Valid as long as
+  /// this.
   std::vector<Ask> next() {
     static constexpr Op kOps[] = {Op::take,       Op::take,    Op::take,   Op::take,   Op::peek,
                                   Op::take_up_to, Op::reserve, Op::charge, Op::refund, Op::reset};
@@ -52,6 +56,10 @@ class RandomAsks {
                       .with_next = i + 1 < n,
                       .max_wait = std::chrono::milliseconds(below(5000))});
     }
+    if (op == Op::refund && below(2) == 0) {
+      asks.back().with_next = true;
+      asks.push_back({.key = id_keys_[key][below(3)], .family = &ids_, .quota = &once_quota()});
+    }
     return asks;
   }
 
@@ -60,6 +68,8 @@ class RandomAsks {
   std::vector<Quota> quotas_;
   std::deque<Family> families_;
   const std::string keys_[3] = {"alice", "bob}x", std::string("\0\xFF", 2)};
+  std::vector<std::string> id_keys_[3];
+  Family ids_ = Family::of_ids("limit0", OnFailure::local);
 };
 
 }  // namespace sluice::store
