@@ -95,6 +95,18 @@ void shared_numbers(std::vector<Family>& all, const SharedNumbers& n) {
                         number(n.unknown.load(relaxed))));
   all.push_back(counter("sluice_store_errors_total", "Error replies; the log says which.",
                         number(n.errors.load(relaxed))));
+  all.push_back(
+      gauge("sluice_store_owed_tokens",
+            "Tokens that limits with on_store_failure: local granted while the shared store was away and "
+            "that are not yet charged to it: at most so many were granted too much.",
+            number(n.owed.load(relaxed))));
+  all.push_back(counter("sluice_store_repaid_tokens_total",
+                        "Of such tokens those that have been charged to the store.",
+                        number(n.repaid.load(relaxed))));
+  all.push_back(
+      counter("sluice_store_debts_forgotten_total",
+              "Buckets whose such tokens will never be charged: there were too many, or for too long.",
+              number(n.debts_forgotten.load(relaxed))));
   all.push_back(counter("sluice_store_scripts_loaded_total", "Calls that had to bring the script along.",
                         number(n.scripts_loaded.load(relaxed))));
 }

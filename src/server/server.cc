@@ -71,6 +71,7 @@ struct Server::Impl {
   const Config config;
   Process process;
   store::LocalStore store;
+  store::Arrears arrears;
   Snapshots snapshots;
   policy::Current limits{std::make_shared<const policy::LimitSet>()};
   policy::CurrentPolicies policies{std::make_shared<const policy::PolicySet>()};
@@ -91,7 +92,8 @@ Status Server::Impl::open_store() {
   const auto place = SharedPlace::of(config);
   if (!place) return place.error();
   for (Seat& seat : seats)
-    seat.shared = std::make_unique<SharedSeat>(seat.loop, store, config, *place, &seat == &seats.front());
+    seat.shared =
+        std::make_unique<SharedSeat>(seat.loop, store, arrears, config, *place, &seat == &seats.front());
   return Done{};
 }
 
@@ -175,6 +177,8 @@ std::unique_ptr<SharedNumbers> Server::Impl::shared_numbers() const {
     up += seat.shared->numbers().up ? 1 : 0;
   }
   sum->up = up == seats.size();
+  sum->owed = static_cast<std::uint64_t>(arrears.tokens());
+  sum->debts_forgotten = arrears.forgotten();
   return sum;
 }
 

@@ -48,14 +48,15 @@ void SharedNumbers::add(const SharedNumbers& o) {
   sum(unknown, o.unknown);
   sum(errors, o.errors);
   sum(scripts_loaded, o.scripts_loaded);
+  sum(repaid, o.repaid);
   sum(outstanding, o.outstanding);
 }
 
-SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& config,
-                       const SharedPlace& place, bool first)
+SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears,
+                       const Config& config, const SharedPlace& place, bool first)
     : place_(place.text),
       first_(first),
-      fallback_(local, config.store_instances),
+      fallback_(local, config.store_instances, &arrears),
       store_(way_, fallback_,
              {.lane = {.deadline = config.store_deadline,
                        .asks_max = static_cast<std::size_t>(config.store_queue)},
@@ -78,7 +79,10 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& 
     options.primary.seed = random_();
     server_ = std::make_unique<redis::SentinelNode>(loop, options, heard);
   }
-  timers_.every(kPublishEvery, [this] { publish(); });
+  timers_.every(kPublishEvery, [this] {
+    store_.repay(Clock::now());
+    publish();
+  });
 }
 SharedSeat::~SharedSeat() = default;
 
@@ -138,6 +142,7 @@ void SharedSeat::publish() {
   numbers_.unknown.store(s.lane.unknown, relaxed);
   numbers_.errors.store(s.lane.errors, relaxed);
   numbers_.scripts_loaded.store(s.lane.scripts_loaded, relaxed);
+  numbers_.repaid.store(s.repaid, relaxed);
   numbers_.outstanding.store(s.outstanding, relaxed);
   numbers_.up.store(way_.up() && s.breaker == store::Breaker::State::closed, relaxed);
 }

@@ -21,9 +21,11 @@ namespace sluice::server {
 /// What /metrics tells, a tenth of a second old at most. Any thread; relaxed, for people.
 struct SharedNumbers {
   using Number = std::atomic<std::uint64_t>;
-  Number calls{0}, decisions{0}, remembered{0}, degraded{0}, unknown{0}, errors{0}, scripts_loaded{0};
+  Number calls{0}, decisions{0}, remembered{0}, degraded{0}, unknown{0}, errors{0}, scripts_loaded{0},
+      repaid{0};
   Number outstanding{0};
-  std::atomic<bool> up{false};  ///< Connected, and its breaker closed.
+  Number owed{0}, debts_forgotten{0};  ///< Of the whole process.
+  std::atomic<bool> up{false};         ///< Connected, and its breaker closed.
 
   void add(const SharedNumbers& other);
 };
@@ -39,10 +41,10 @@ struct SharedPlace {
 
 class SharedSeat final : private redis::Client::Listener {
  public:
-  /// Begins to connect. `loop` and `local` outlive it. `first`: it tells the log of the connection's ups and
-  /// downs, for all.
-  SharedSeat(net::Loop& loop, store::LocalStore& local, const Config& config, const SharedPlace& place,
-             bool first);
+  /// Begins to connect. `loop`, `local` and `arrears` outlive it. `first`: it tells the log of the
+  /// connection's ups and downs, for all.
+  SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears, const Config& config,
+             const SharedPlace& place, bool first);
   ~SharedSeat();
 
   store::Store& store() { return store_; }

@@ -197,7 +197,9 @@ class Shared(unittest.TestCase):
                 redis.ask("SCRIPT", "FLUSH")
 
     def test_each_rule_while_the_store_is_away(self):
-        for rule, want in (("allow", [0] * 6), ("deny", [1] * 6), ("local", [0, 0, 0, 1, 1, 1])):
+        # Afterwards: what was granted locally has been charged, what was allowed without a count has not.
+        for rule, want, after in (("allow", [0] * 6, [0, 3, 2]), ("deny", [1] * 6, [0, 3, 2]),
+                                  ("local", [0, 0, 0, 1, 1, 1], [1, 3, 0])):
             with self.subTest(rule), Redis(self.program) as redis:
                 with shared(redis, "--on-store-failure", rule, "--threads", "1", http="127.0.0.1:0") as server:
                     client = Client(server)
@@ -209,7 +211,38 @@ class Shared(unittest.TestCase):
                     eventually(lambda: metric(server, 'sluice_store_asks_total{origin="degraded"}') >= 6)
                     redis.start()
                     eventually(lambda: metric(server, "sluice_store_up") == 1)
-                    self.assertEqual(client.throttle("k", 2, 1, 3600)[:3], [0, 3, 2])
+                    self.assertEqual(client.throttle("k", 2, 1, 3600)[:3], after)
+                    self.assertEqual(metric(server, "sluice_store_owed_tokens"), 0)
+                    eventually(lambda: metric(server, "sluice_store_repaid_tokens_total") == (3 if rule == "local" else 0))
+
+    def test_what_nobody_asks_for_again_is_charged_too(self):
+        with Redis(self.program) as redis:
+            options = ("--on-store-failure", "local", "--store-instances", "2")
+            with shared(redis, *options, http="127.0.0.1:0") as one, shared(redis, *options, http="127.0.0.1:0") as two:
+                redis.kill()
+                for server in one, two:
+                    server.eventually_says("until it is back")
+                    self.assertEqual([Client(server).throttle("k", 9, 1, 3600)[0] for _ in range(6)], [0] * 5 + [1])
+                    self.assertEqual(metric(server, "sluice_store_owed_tokens"), 5)
+                redis.start()
+                for server in one, two:
+                    eventually(lambda: metric(server, "sluice_store_owed_tokens") == 0)
+                self.assertEqual(Client(one).throttle("k", 9, 1, 3600)[:3], [1, 10, 0])
+
+    def test_a_refund_with_an_id_is_done_once(self):
+        with tempfile.TemporaryDirectory() as folder, Redis(self.program) as redis:
+            limits = os.path.join(folder, "limits.yaml")
+            with open(limits, "w") as f:
+                f.write("limits: {api: {quotas: [10/h, 20/h]}}\n")
+            with shared(redis, "--limits", limits, http="127.0.0.1:0") as one, \
+                    shared(redis, "--limits", limits, http="127.0.0.1:0") as two:
+                post(one, "/v1/take", {"limit": "api", "key": "a", "cost": 8})
+                refund = {"limit": "api", "key": "a", "cost": 2, "id": "order 7"}
+                for server, applied in ((one, True), (two, False), (one, False)):
+                    answer = post(server, "/v1/refund", refund)
+                    self.assertEqual((answer["allowed"], answer["applied"], answer["remaining"]), (True, applied, 4))
+                self.assertEqual(post(two, "/v1/refund", refund | {"key": "b"})["applied"], True)
+                self.assertGreater(int(redis.ask("PTTL", "sluice:{api:a}!order 7")[1:]), 0)
 
     def test_what_was_decided_without_the_store_says_so(self):
         files = tempfile.TemporaryDirectory()

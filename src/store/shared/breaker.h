@@ -21,11 +21,13 @@ class Breaker {
 
   explicit Breaker(Options options) : options_(options), open_for_(options.open_min) {}
 
+  bool would_admit(Time now) const {
+    return state_ == State::closed || (state_ == State::open && now >= until_);
+  }
   /// Whether a call may go. While open, the first that asks after the pause becomes the probe.
   bool admits(Time now) {
-    if (state_ == State::closed) return true;
-    if (state_ == State::probing || now < until_) return false;
-    state_ = State::probing;
+    if (!would_admit(now)) return false;
+    if (state_ == State::open) state_ = State::probing;
     return true;
   }
   void succeeded() {

@@ -28,7 +28,8 @@ namespace sluice::store {
 /// Whose decisions are outstanding: one batch of a door.
 struct Ticket {
   Completion* done = nullptr;
-  std::size_t left = 0;  ///< Chains without an answer.
+  std::size_t left = 0;    ///< Chains without an answer.
+  bool repayment = false;  ///< The store's own (arrears.h): no rule holds for it while the store is away.
 };
 
 /// An ask, or several that stand or fall together.

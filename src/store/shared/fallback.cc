@@ -67,7 +67,31 @@ void Fallback::decide_here(const Chain& chain, Time now) {
   Now done;
   Batch batch{.asks = mine, .decisions = chain.decisions, .now = now};
   local_.decide(batch, done);
+  if (arrears_ == nullptr) return;
+  for (std::size_t i = 0; i < chain.asks.size(); ++i)
+    if (chain.decisions[i].granted > 0 && !chain.asks[i].family->once)
+      arrears_->note(chain.asks[i], chain.decisions[i].granted);
 }
+
+Decision Fallback::ask_share(const Debt& debt, Op op, std::int64_t amount, Time now) {
+  const Ask ask{.key = debt.key,
+                .family = &debt.family,
+                .quota = instances_ > 1 ? &share(debt.quota) : &debt.quota,
+                .amount = amount,
+                .op = op};
+  Decision decision;
+  Now done;
+  Batch batch{.asks = {&ask, 1}, .decisions = {&decision, 1}, .now = now};
+  local_.decide(batch, done);
+  return decision;
+}
+
+std::int64_t Fallback::lacks(const Debt& debt, Time now) {
+  const Decision d = ask_share(debt, Op::peek, 0, now);
+  return d.capacity - d.remaining;
+}
+
+void Fallback::charged(const Debt& debt, Time now) { ask_share(debt, Op::refund, debt.tokens, now); }
 
 const Quota& Fallback::share(const Quota& quota) {
   const Spec spec{quota.capacity(), quota.tokens(), quota.period().count()};

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "store/shared/arrears.h"
 #include "store/shared/call.h"
 
 namespace sluice::store {
@@ -18,14 +19,24 @@ Quota share_of(const Quota& quota, std::int64_t instances);
 
 class Fallback {
  public:
-  /// `local` decides at once, and outlives this.
-  Fallback(Store& local, std::int64_t instances) : local_(local), instances_(instances) {}
+  /// `local` decides at once; what it grants is noted in `arrears`, unless that is null. Both outlive this.
+  Fallback(Store& local, std::int64_t instances, Arrears* arrears = nullptr)
+      : local_(local), instances_(instances), arrears_(arrears) {}
 
   /// Decides the chain without its store: the strictest rule of its limits holds for all of it.
   void decide(const Chain& chain, Time now);
 
+  /// Whether anything is owed to the store, cheaply; then there are arrears().
+  bool owes() const { return arrears_ != nullptr && arrears_->any(); }
+  Arrears* arrears() { return arrears_; }
+  /// The tokens that this instance's share of the bucket lacks: what is owed to the store.
+  std::int64_t lacks(const Debt& debt, Time now);
+  /// They have been charged there: the share has them again.
+  void charged(const Debt& debt, Time now);
+
  private:
   void decide_here(const Chain& chain, Time now);
+  Decision ask_share(const Debt& debt, Op op, std::int64_t amount, Time now);
   const Quota& share(const Quota& quota);
 
   struct Spec {
@@ -40,6 +51,7 @@ class Fallback {
 
   Store& local_;
   const std::int64_t instances_;
+  Arrears* const arrears_;
   std::unordered_map<Spec, Quota, SpecHash> shares_;  // Clients of CL.THROTTLE can name many: bounded.
 };
 

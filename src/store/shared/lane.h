@@ -58,6 +58,7 @@ class Lane {
   ~Lane();
 
   void ask(const Chain& chain, Time now);  ///< flush() sends it.
+  bool takes(Time now) const { return node_.up() && breaker_.would_admit(now); }
   void flush(Time now);
   void wake(Time now);     ///< Gives up what is late.
   Time next_wake() const;  ///< Time::max() if nothing is outstanding.

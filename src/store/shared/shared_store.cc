@@ -1,8 +1,10 @@
 #include "store/shared/shared_store.h"
 
+#include <array>
 #include <utility>
 
 #include "store/chain.h"
+#include "store/once.h"
 
 namespace sluice::store {
 
@@ -32,6 +34,7 @@ void SharedStore::decide(Batch& batch, Completion& done) {
     at += n;
     if (decided_at_once(chain, batch.now)) continue;
     ++ticket.left;
+    if (fallback_.owes()) repay_before(chain, batch.now);
     lane_.ask(chain, batch.now);
   }
   lane_.flush(batch.now);
@@ -69,9 +72,72 @@ void SharedStore::answered(const Call& call, Time sent, std::uint64_t number) {
     }
   for (const Chain& chain : call.chains())
     if (chain.ticket != nullptr) finish(*chain.ticket);
+  if (fallback_.owes()) repay(options_.now());
+}
+
+/// What is owed for the chain's buckets goes ahead of it.
+void SharedStore::repay_before(const Chain& chain, Time now) {
+  if (!lane_.takes(now)) return;
+  for (const Ask& ask : chain.asks)
+    if (Debt* const debt = fallback_.arrears()->take(*ask.family, ask.key)) repay(*debt, now);
+}
+
+void SharedStore::repay(Time now) {
+  constexpr int kAtOnce = 16;
+  for (int i = 0; i < kAtOnce && fallback_.owes() && lane_.takes(now); ++i) {
+    Debt* const debt = fallback_.arrears()->take_any();
+    if (debt == nullptr) break;
+    repay(*debt, now);
+  }
+  lane_.flush(now);
+  ask_for_wake();
+}
+
+/// One debt's charge.
+struct SharedStore::Repayment final : Completion {
+  Repayment(SharedStore& s, Debt& d)
+      : store(s),
+        debt(d),
+        asks{Ask{.key = d.key,
+                 .family = &d.family,
+                 .quota = &d.quota,
+                 .amount = d.tokens,
+                 .op = Op::charge,
+                 .with_next = true},
+             Ask{.key = d.id_key, .family = &d.ids, .quota = &once_quota()}} {}
+  void decided() override { store.repaid(*this); }
+
+  SharedStore& store;
+  Debt& debt;
+  const std::array<Ask, 2> asks;
+  std::array<Decision, 2> decisions;
+};
+
+void SharedStore::repay(Debt& debt, Time now) {
+  if (debt.tokens == 0) debt.tokens = fallback_.lacks(debt, now);
+  if (debt.tokens == 0 || !fits_shared(debt.quota)) return fallback_.arrears()->settled(debt, true, now);
+  Repayment& repayment = *repayments_.emplace_back(std::make_unique<Repayment>(*this, debt));
+  Ticket& ticket = issue(repayment);
+  ticket.left = 1, ticket.repayment = true;
+  lane_.ask({repayment.asks, repayment.decisions, &ticket}, now);
+}
+
+void SharedStore::repaid(Repayment& repayment) {
+  const bool charged = repayment.decisions.front().origin != Origin::degraded;
+  const Time now = options_.now();
+  if (charged) {
+    fallback_.charged(repayment.debt, now);
+    repaid_ += static_cast<std::uint64_t>(repayment.debt.tokens);
+  }
+  fallback_.arrears()->settled(repayment.debt, charged, now);
+  std::erase_if(repayments_, [&](const auto& r) { return r.get() == &repayment; });
 }
 
 void SharedStore::given_up(const Chain& chain) {
+  if (chain.ticket->repayment) {
+    chain.decisions.front().origin = Origin::degraded;
+    return finish(*chain.ticket);
+  }
   degraded_ += chain.asks.size();
   fallback_.decide(chain, options_.now());
   finish(*chain.ticket);
@@ -103,6 +169,7 @@ Ticket& SharedStore::issue(Completion& done) {
   Ticket& ticket = *spare_tickets_.back();
   spare_tickets_.pop_back();
   ticket.done = &done;
+  ticket.repayment = false;
   return ticket;
 }
 
@@ -117,6 +184,7 @@ SharedStats SharedStore::stats() const {
   return {.lane = lane_.stats(),
           .remembered = remembered_,
           .degraded = degraded_,
+          .repaid = repaid_,
           .outstanding = lane_.outstanding(),
           .breaker = lane_.breaker()};
 }

@@ -39,6 +39,7 @@ struct SharedStats {
   LaneStats lane;
   std::uint64_t remembered = 0;  ///< Asks refused from memory.
   std::uint64_t degraded = 0;    ///< Asks decided without the store.
+  std::uint64_t repaid = 0;      ///< Tokens granted without the store and charged there since.
   std::uint64_t outstanding = 0;
   Breaker::State breaker = Breaker::State::closed;
 };
@@ -51,6 +52,9 @@ class SharedStore final : public Store, private Lane::Owner {
 
   void decide(Batch& batch, Completion& done) override;
   void wake(Time now);
+  /// Charges some of what is owed to the store (arrears.h), if it is there. To be called now and then;
+  /// traffic does it, too.
+  void repay(Time now);
   /// The node is another server from now on, or the same one started again: what this instance was told
   /// before is offered to it (told.h).
   void server_changed() { told_.server_changed(); }
@@ -65,6 +69,10 @@ class SharedStore final : public Store, private Lane::Owner {
 
   bool decided_at_once(const Chain& chain, Time now);
   void finish(Ticket& ticket);
+  struct Repayment;
+  void repay_before(const Chain& chain, Time now);
+  void repay(Debt& debt, Time now);
+  void repaid(Repayment& repayment);
   Ticket& issue(Completion& done);
   void ask_for_wake();
 
@@ -76,8 +84,10 @@ class SharedStore final : public Store, private Lane::Owner {
   std::vector<std::unique_ptr<Ticket>> tickets_;  // All there are.
   std::vector<Ticket*> spare_tickets_;
   Time wake_asked_ = Time::max();
+  std::vector<std::unique_ptr<Repayment>> repayments_;  // Under way.
   std::uint64_t remembered_ = 0;
   std::uint64_t degraded_ = 0;
+  std::uint64_t repaid_ = 0;
 };
 
 }  // namespace sluice::store
