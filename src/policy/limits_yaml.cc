@@ -13,7 +13,8 @@ constexpr std::size_t kUnitMax = 32;
 
 class Reader {
  public:
-  Reader(const std::string& file, std::vector<Problem>& problems) : file_(file), problems_(problems) {}
+  Reader(const std::string& file, std::vector<Problem>& problems, store::QuotaCheck accepts)
+      : file_(file), problems_(problems), accepts_(accepts) {}
 
   std::vector<Limit> document(const YamlNode& root) {
     std::vector<Limit> limits;
@@ -120,6 +121,9 @@ class Reader {
     if (!scalar(node, field, "quota", "quota: 10/s burst 50")) return;
     auto parsed = Quota::parse(node.scalar);
     if (!parsed) return problem(node.place, parsed.error().message);
+    if (accepts_ != nullptr)
+      if (const Status status = accepts_(*parsed); !status)
+        return problem(node.place, status.error().message);
     quotas.push_back(*parsed);
   }
 
@@ -157,6 +161,7 @@ class Reader {
 
   const std::string& file_;
   std::vector<Problem>& problems_;
+  const store::QuotaCheck accepts_;
 };
 
 LimitsReading settle(std::vector<Limit> limits, std::vector<Problem> problems) {
@@ -171,11 +176,11 @@ LimitsReading settle(std::vector<Limit> limits, std::vector<Problem> problems) {
 
 std::string LimitsReading::problems_text() const { return policy::problems_text(problems); }
 
-LimitsReading read_limits(std::string_view text, const std::string& file) {
+LimitsReading read_limits(std::string_view text, const std::string& file, store::QuotaCheck accepts) {
   std::vector<Problem> problems;
   const YamlNode root = read_yaml(text, file, problems);
   if (root.kind == YamlNode::Kind::null && !problems.empty()) return settle({}, std::move(problems));
-  auto limits = Reader(file, problems).document(root);
+  auto limits = Reader(file, problems, accepts).document(root);
   return settle(std::move(limits), std::move(problems));
 }
 

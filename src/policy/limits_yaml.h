@@ -36,8 +36,9 @@ struct LimitsReading {
 };
 inline constexpr std::size_t kProblemsMax = 100;
 
-/// `file` is the name for messages.
-LimitsReading read_limits(std::string_view text, const std::string& file);
+/// `file` is the name for messages. What `accepts` refuses is a problem.
+LimitsReading read_limits(std::string_view text, const std::string& file,
+                          store::QuotaCheck accepts = nullptr);
 LimitsReading read_limits_file(const std::string& path);
 
 }  // namespace sluice::policy

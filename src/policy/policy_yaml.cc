@@ -25,8 +25,8 @@ struct Open {  // A domain that is being read.
 
 class Reader : FileReader {
  public:
-  Reader(const std::string& file, PolicyReading& out, std::size_t& descriptors)
-      : FileReader(file, out), descriptors_(descriptors) {}
+  Reader(const std::string& file, PolicyReading& out, store::QuotaCheck accepts, std::size_t& descriptors)
+      : FileReader(file, out, accepts), descriptors_(descriptors) {}
 
   void document(const YamlNode& root, std::vector<Open>& all, bool merge) {
     if (root.kind != YamlNode::Kind::map)
@@ -178,7 +178,7 @@ PolicyReading read_policies(const std::vector<PolicyFile>& files, const PolicyOp
     PolicyReading one;
     const YamlNode root = read_yaml(file.text, file.name, one.problems, kPolicyBounds);
     if (root.kind != YamlNode::Kind::null || one.problems.empty())
-      Reader(file.name, one, descriptors).document(root, all, options.merge_domains);
+      Reader(file.name, one, options.accepts, descriptors).document(root, all, options.merge_domains);
     settle_problems(one.problems, kPolicyProblemsMax);
     settle_problems(one.warnings, kPolicyProblemsMax);
     std::move(one.problems.begin(), one.problems.end(), std::back_inserter(reading.problems));

@@ -54,6 +54,7 @@ struct PolicyOptions {
   /// Several files may name one domain; their descriptors come one behind the other. Otherwise that is an
   /// error.
   bool merge_domains = false;
+  store::QuotaCheck accepts = nullptr;  ///< What it refuses is a problem.
 };
 
 struct PolicyReading {

@@ -227,6 +227,12 @@ void FileReader::replaces(const YamlNode& node, Rule& rule) {
   }
 }
 
+Result<Quota> FileReader::accepted(Result<Quota> quota) const {
+  if (quota && accepts_ != nullptr)
+    if (const Status status = accepts_(*quota); !status) return status.error();
+  return quota;
+}
+
 void FileReader::quota_list(const YamlNode& node, std::vector<Quota>& quotas) {
   if (node.kind != YamlNode::Kind::list || node.list.empty())
     return problem(node.place, std::string("quotas is a list of at least one, found ") +
@@ -238,7 +244,7 @@ void FileReader::quota_list(const YamlNode& node, std::vector<Quota>& quotas) {
               std::string("a quota is a single value, found ") + item.kind_name() + "; write 10/s");
       continue;
     }
-    auto quota = Quota::parse(item.scalar);
+    auto quota = accepted(Quota::parse(item.scalar));
     quota ? quotas.push_back(*quota) : problem(item.place, quota.error().message);
   }
 }
@@ -271,8 +277,8 @@ void FileReader::put_together(const Written& w, Rule& rule, Place place) {
   std::vector<Quota> quotas;
   if (own) {
     const std::int64_t tokens = rule.requests_per_unit;
-    auto quota = Quota::make(
-        {.capacity = w.has_burst ? w.burst : tokens, .tokens = tokens, .period = unit_period(rule.unit)});
+    auto quota = accepted(Quota::make(
+        {.capacity = w.has_burst ? w.burst : tokens, .tokens = tokens, .period = unit_period(rule.unit)}));
     if (!quota) return problem(w.has_burst ? w.burst_at : w.requests_at, quota.error().message);
     quotas.push_back(*quota);
   }

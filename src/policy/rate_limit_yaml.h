@@ -29,7 +29,8 @@ struct DescriptorFlags {
 
 class FileReader {
  protected:
-  FileReader(const std::string& file, PolicyReading& out) : file_(file), out_(out) {}
+  FileReader(const std::string& file, PolicyReading& out, store::QuotaCheck accepts)
+      : file_(file), out_(out), accepts_(accepts) {}
 
   const std::string& file() const { return file_; }
   void problem(Place place, std::string message) {
@@ -62,6 +63,7 @@ class FileReader {
   struct Written;  // The fields of a rate_limit, before they are put together.
   void read_field(const std::string& field, Place place, const YamlNode& value, Written& w, Rule& rule);
   void replaces(const YamlNode& node, Rule& rule);
+  Result<Quota> accepted(Result<Quota> quota) const;
   void quota_list(const YamlNode& node, std::vector<Quota>& quotas);
   void read_unit(const YamlNode& node, Rule& rule, Written& w);
   void on_store_failure(const YamlNode& node, store::OnFailure& into);
@@ -71,6 +73,7 @@ class FileReader {
 
   const std::string& file_;
   PolicyReading& out_;
+  const store::QuotaCheck accepts_;
 };
 
 }  // namespace sluice::policy

@@ -18,6 +18,7 @@ std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
   options.password = parts.config.password;
   options.client_ids = &parts.process.client_ids;
   options.on_store_failure = parts.config.on_store_failure;
+  options.accepts = parts.accepts;
   options.numbers = [&process = parts.process, &metrics = parts.metrics, &local = parts.local,
                      &config = parts.config, port = parts.address.port] {
     const auto net = process.net();

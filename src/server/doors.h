@@ -43,6 +43,7 @@ struct DoorParts {
   const Config& config;
   store::Store& store;
   const store::LocalStore& local;  ///< The same store, for its statistics.
+  store::QuotaCheck accepts;       ///< Of quotas that come with requests.
   const policy::Current& limits;
   const policy::CurrentPolicies& policies;
   const std::shared_ptr<door::Holds>& holds;  ///< Of all doors.

@@ -22,8 +22,10 @@ void log_refused(const char* what, const std::vector<policy::Problem>& problems,
 
 }  // namespace
 
-Reload::Reload(std::string path, std::string text, policy::Current& limits, Process& process)
+Reload::Reload(std::string path, std::string text, store::QuotaCheck accepts, policy::Current& limits,
+               Process& process)
     : path_(std::move(path)),
+      accepts_(accepts),
       limits_(limits),
       process_(process),
       text_(std::move(text)),
@@ -37,7 +39,7 @@ bool Reload::take(bool even_if_same) {
   }
   policy::LimitsReading reading;
   if (text)
-    reading = policy::read_limits(*text, path_);
+    reading = policy::read_limits(*text, path_, accepts_);
   else
     reading.problems.push_back({path_, {}, text.error().message});
   if (!reading) {

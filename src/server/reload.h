@@ -18,8 +18,10 @@ namespace sluice::server {
 /// The file of named limits.
 class Reload {
  public:
-  /// `text` is what the set in force was read from. All given by reference outlives this.
-  Reload(std::string path, std::string text, policy::Current& limits, Process& process);
+  /// `text` is what the set in force was read from. `accepts`: see read_limits(). All given by reference
+  /// outlives this.
+  Reload(std::string path, std::string text, store::QuotaCheck accepts, policy::Current& limits,
+         Process& process);
 
   /// Reads the file now, as on SIGHUP. False if it was refused.
   bool now() { return take(true); }
@@ -30,6 +32,7 @@ class Reload {
   bool take(bool even_if_same);
 
   const std::string path_;
+  const store::QuotaCheck accepts_;
   policy::Current& limits_;
   Process& process_;
   std::string text_;     // Of the set in force.

@@ -69,6 +69,7 @@ struct Server::Impl {
   std::string metrics_page() const;
 
   const Config config;
+  const store::QuotaCheck accepts = config.store == "local" ? nullptr : store::fits_shared;
   Process process;
   store::LocalStore store;
   store::Arrears arrears;
@@ -101,17 +102,17 @@ Status Server::Impl::read_limits() {
   if (config.limits.empty()) return Done{};
   auto text = policy::read_small_file(config.limits);
   if (!text) return Error{text.error().code, config.limits + ": " + text.error().message};
-  auto reading = policy::read_limits(*text, config.limits);
+  auto reading = policy::read_limits(*text, config.limits, accepts);
   if (!reading) return Error{Code::invalid_argument, reading.problems_text()};
   limits.replace(std::make_shared<const policy::LimitSet>(std::move(reading.limits)));
-  reload.emplace(config.limits, std::move(*text), limits, process);
+  reload.emplace(config.limits, std::move(*text), accepts, limits, process);
   return Done{};
 }
 
 Status Server::Impl::read_policies() {
   if (config.policies.empty()) return Done{};
   std::vector<policy::PolicyFile> files;
-  const policy::PolicyOptions options{.merge_domains = config.merge_domains};
+  const policy::PolicyOptions options{.merge_domains = config.merge_domains, .accepts = accepts};
   auto reading = policy::read_policies_at(config.policies, options, &files);
   if (!reading) return Error{Code::invalid_argument, policy::problems_text(reading.problems)};
   if (files.empty()) log(Level::warning, config.policies + " holds no policies: no file in it ends in .yaml");
@@ -153,8 +154,8 @@ void Server::Impl::add_listeners(Opened& o) {
     Seat& seat = seats[i];
     observe::DoorMetrics& counts = metrics.door(door.name);
     seat.doors.push_back(std::make_unique<TimedDoor>(
-        door.make({config, seat.shared ? seat.shared->store() : store, store, limits, policies, holds,
-                   process, o.bound.address, metrics, counts}),
+        door.make({config, seat.shared ? seat.shared->store() : store, store, accepts, limits, policies,
+                   holds, process, o.bound.address, metrics, counts}),
         counts));
     seat.listeners.push_back(std::make_unique<net::Listener>(seat.loop, std::move(o.bound.sockets[i]),
                                                              *seat.doors.back(), admission, options));

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "sluice/quota.h"
+#include "sluice/result.h"
 
 namespace sluice::store {
 
@@ -52,6 +53,9 @@ struct Batch {
   std::span<Decision> decisions;
   Time now;
 };
+
+/// Whether a store can keep the buckets of a quota, and if not, why and what to mend. Null: it can of all.
+using QuotaCheck = Status (*)(const Quota&);
 
 class Completion {
  public:

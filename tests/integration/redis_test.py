@@ -229,6 +229,18 @@ class Shared(unittest.TestCase):
                     eventually(lambda: metric(server, "sluice_store_owed_tokens") == 0)
                 self.assertEqual(Client(one).throttle("k", 9, 1, 3600)[:3], [1, 10, 0])
 
+    def test_a_quota_that_no_shared_store_can_count_is_refused_with_the_mend(self):
+        with tempfile.TemporaryDirectory() as folder, Redis(self.program) as redis:
+            limits = os.path.join(folder, "limits.yaml")
+            with open(limits, "w") as f:
+                f.write("limits:\n  slow: {quota: 1/day burst 100000}\n")
+            code, _, said = harness.run("serve", "--store", redis.url, "--limits", limits)
+            self.assertEqual(code, 2, said)
+            self.assertRegex(said, r"limits.yaml:2:17: .*over 71 years.*lower the burst or raise the rate")
+            with shared(redis) as server:
+                with self.assertRaisesRegex(AssertionError, "ERR .*over 71 years.*lower the burst"):
+                    Client(server).throttle("k", 100_000, 1, 86_400)
+
     def test_a_refund_with_an_id_is_done_once(self):
         with tempfile.TemporaryDirectory() as folder, Redis(self.program) as redis:
             limits = os.path.join(folder, "limits.yaml")

@@ -48,7 +48,8 @@ struct Reply {
 };
 
 struct RespBatch final : Batch<RespBatch> {
-  explicit RespBatch(RespDoor& owner) : Batch(owner.batches()), door(owner), counts(owner.decisions()) {}
+  explicit RespBatch(RespDoor& owner)
+      : Batch(owner.batches()), door(owner), quotas(owner.options().accepts), counts(owner.decisions()) {}
 
   /// One ask, answered by `format`.
   void ask(const store::Ask& ask, Format format, wire::RespVersion version) {

@@ -22,6 +22,8 @@ const Quota* QuotaCache::find(const Quota::Spec& spec, Error& why) {
   if (!place.quota || !same(*place.quota, spec)) [[unlikely]] {
     auto made = Quota::make(spec);
     if (!made) return why = made.error(), nullptr;
+    if (accepts_ != nullptr)
+      if (const Status status = accepts_(*made); !status) return why = status.error(), nullptr;
     if (place.used_by == batch_) return &extra_.emplace_back(*made);
     place.quota.emplace(*made);
   }

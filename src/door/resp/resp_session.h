@@ -60,6 +60,7 @@ struct RespOptions {
   /// Where CLIENT ID's numbers come from; shared by all doors. Null: this door counts for itself.
   std::atomic<std::uint64_t>* client_ids = nullptr;
   store::OnFailure on_store_failure = store::OnFailure::local;  ///< Of CL.THROTTLE and GCRA.
+  store::QuotaCheck accepts = nullptr;                          ///< Of CL.THROTTLE's and GCRA's quotas.
 };
 
 struct RespBatch;
