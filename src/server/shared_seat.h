@@ -13,6 +13,7 @@
 #include "redis/client.h"
 #include "redis/sentinel.h"
 #include "server/config.h"
+#include "server/store_log.h"
 #include "store/local/local_store.h"
 #include "store/shared/shared_store.h"
 
@@ -41,10 +42,10 @@ struct SharedPlace {
 
 class SharedSeat final : private redis::Client::Listener {
  public:
-  /// Begins to connect. `loop`, `local` and `arrears` outlive it. `first`: it tells the log of the
+  /// Begins to connect. `loop`, `local`, `arrears` and `log` outlive it. `first`: it tells the log of the
   /// connection's ups and downs, for all.
   SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears, const Config& config,
-             const SharedPlace& place, bool first);
+             const SharedPlace& place, StoreLog& log, bool first);
   ~SharedSeat();
 
   store::Store& store() { return store_; }
@@ -60,7 +61,7 @@ class SharedSeat final : private redis::Client::Listener {
   void wake_at(Time when);
   void publish();
 
-  const std::string place_;
+  StoreLog& log_;
   const bool first_;
   /// The store's node: there before the connection is, and up once it is known which server answers.
   struct Way final : redis::Node {
@@ -88,11 +89,10 @@ class SharedSeat final : private redis::Client::Listener {
   store::Fallback fallback_;
   store::SharedStore store_;
   std::unique_ptr<redis::Node>
-      server_;  // After the store, whose calls it tells that they are lost when it goes.
+      server_;                     // After the store, whose calls it tells that they are lost when it goes.
+  redis::Client* only_ = nullptr;  // server_, if it is one connection and not Sentinel's.
   SharedNumbers numbers_;
   std::mt19937_64 random_;
-  Time told_{};  // When the log heard of trouble last.
-  std::uint64_t untold_ = 0;
   net::Timers timers_;
 };
 
