@@ -125,17 +125,31 @@ void SharedSeat::trouble(std::string_view what) {
     timers_.after(Duration{0}, [this, why = std::string(what)] { only_->drop(why); });
 }
 
+void SharedSeat::probe() {
+  const Time now = Clock::now();
+  if (probe_.flies || !store_.wants_probe(now)) return;
+  probe_.flies = true;
+  probe_.batch = {.asks = {&probe_.ask, 1}, .decisions = {&probe_.decision, 1}, .now = now};
+  store_.decide(probe_.batch, probe_);
+}
+
+void SharedSeat::Probe::decided() {
+  flies = false;
+  ++(decision.origin == Origin::degraded ? degraded : decisions);
+}
+
 void SharedSeat::publish() {
   const auto s = store_.stats();
   numbers_.calls.store(s.lane.calls, relaxed);
-  numbers_.decisions.store(s.lane.decisions, relaxed);
+  numbers_.decisions.store(s.lane.decisions - probe_.decisions, relaxed);
   numbers_.remembered.store(s.remembered, relaxed);
-  numbers_.degraded.store(s.degraded, relaxed);
+  numbers_.degraded.store(s.degraded - probe_.degraded, relaxed);
   numbers_.unknown.store(s.lane.unknown, relaxed);
   numbers_.errors.store(s.lane.errors, relaxed);
   numbers_.scripts_loaded.store(s.lane.scripts_loaded, relaxed);
   numbers_.repaid.store(s.repaid, relaxed);
   numbers_.outstanding.store(s.outstanding, relaxed);
+  probe();
   if (first_) log_.look(Clock::now());
   numbers_.up.store(way_.up() && s.breaker == store::Breaker::State::closed, relaxed);
 }

@@ -80,12 +80,27 @@ class SharedSeat final : private redis::Client::Listener {
     SharedSeat& seat;
   };
 
+  /// A breaker closes with the first call that succeeds; where nobody asks, this one does. It takes a token
+  /// of a bucket of its own, so that a server that takes no writes is not found well. Not counted as an ask.
+  struct Probe final : store::Completion {
+    void decided() override;
+    store::Family family{"#probe", 0, store::OnFailure::allow};
+    Quota quota = *Quota::make({1000, 1000, std::chrono::seconds(1)});
+    store::Ask ask{.family = &family, .quota = &quota};
+    Decision decision;
+    store::Batch batch{};
+    bool flies = false;
+    std::uint64_t decisions = 0, degraded = 0;
+  };
+
   void identified(redis::Reply reply);
+  void probe();
   Way way_{*this};
   Identity identity_{*this};
   std::string run_id_;  // Of the server that was known last.
   bool known_ = false;
   std::string connected_;  // For the log, once it is known.
+  Probe probe_;
   store::Fallback fallback_;
   store::SharedStore store_;
   std::unique_ptr<redis::Node>
