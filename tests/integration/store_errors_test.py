@@ -9,7 +9,7 @@ import time
 import unittest
 
 from harness import Server, eventually
-from stores import COMPILER, DAY, PROGRAMS, Client, Clock, Load, Redis, charged, command, metric, post, with_every_program
+from stores import COMPILER, DAY, PROGRAMS, Client, Clock, Load, Redis, charged, command, metric, post, well, with_every_program
 
 BURST = 20_000  # More than is asked for while a test lasts: what the store decides, it grants.
 HOT = 50
@@ -31,11 +31,8 @@ class Errors(unittest.TestCase):
     def server(self, redis, *arguments, deadline="300ms", url=None):
         server = self.enterContext(Server("--store", url or redis.url, "--store-deadline", deadline, "--on-store-failure", "deny",
                                           "--threads", "1", *arguments, http="127.0.0.1:0"))
-        server.eventually_says("store: connected to")
+        well(server)
         return server
-
-    def well(self, server):
-        eventually(lambda: metric(server, "sluice_store_up") == 1, server.said)
 
     def through(self, redis, server, begin, end, words=None):
         """Load before, during and after a time in which the store decides nothing."""
@@ -50,7 +47,7 @@ class Errors(unittest.TestCase):
             server.eventually_says(words)
         end()
         own.goes_on()
-        self.well(server)
+        well(server)
         own.stop(), hot.stop()
         for load in (own, hot):
             self.assertEqual(load.answered, sum(load.sent.values()))
@@ -214,7 +211,7 @@ class Errors(unittest.TestCase):
         self.assertEqual(redis.ask("GET", "sluice:{#throttle:text}"), b"somebody else's")
         self.assertEqual(redis.ask("LLEN", "sluice:{#throttle:list}"), b":1")
         server.eventually_says("did not write")
-        self.well(server)
+        well(server)
 
     # ---- silence, and connections that end
 
@@ -239,6 +236,23 @@ class Errors(unittest.TestCase):
         def signalled(number):
             return lambda: os.kill(redis.process.pid, number)
         self.through(redis, self.server(redis), signalled(signal.SIGSTOP), signalled(signal.SIGCONT))
+
+    def test_an_idle_server_sees_that_the_store_is_back(self):
+        redis = self.redis()
+        server = self.server(redis)
+        client = Client(server)
+        redis.set("CONFIG", "SET", "maxmemory", 1)
+        asked = 0
+        while metric(server, "sluice_store_up") == 1:
+            client.throttle("k", 9, 1, DAY)
+            asked += 1
+
+        def counted():
+            return sum(metric(server, 'sluice_store_asks_total{origin="%s"}' % o) for o in ("store", "degraded"))
+        eventually(lambda: counted() == asked)
+        redis.set("CONFIG", "SET", "maxmemory", 0)
+        well(server)  # Nobody asks, but the server itself; and that is not counted.
+        self.assertEqual(counted(), asked)
 
     def test_clients_that_are_paused(self):
         redis = self.redis()

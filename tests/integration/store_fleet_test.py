@@ -10,8 +10,8 @@ import threading
 import unittest
 
 from grpc_test import OK, Service, request  # First: it may begin anew with Debian's Python.
-from harness import WAIT, Server, eventually
-from stores import COMPILER, PROGRAMS, Client, Clock, Redis, command, metric, read_reply
+from harness import WAIT, Server
+from stores import COMPILER, PROGRAMS, Client, Clock, Redis, command, read_reply, well
 
 HOT = 500
 LIMITS = "limits: {hot: {quota: 100/s burst 500}, many: {quota: 1/d burst 3}}\n"
@@ -86,7 +86,7 @@ class Fleet(unittest.TestCase):
     def server(self, redis, **environment):
         server = self.enterContext(Server("--store", redis.url, "--store-deadline", "10s", "--on-store-failure", "deny", "--limits", self.limits,
                                           "--policies", self.policy, "--threads", "2", http="127.0.0.1:0", grpc="127.0.0.1:0", **environment))
-        server.eventually_says("store: connected to")
+        well(server)
         return server
 
     def hot_keys(self, redis):
@@ -220,7 +220,7 @@ class Fleet(unittest.TestCase):
                 redis.kill()
                 redis.start()
                 for s in servers:
-                    eventually(lambda: metric(s, "sluice_store_up") == 1, s.said)
+                    well(s)
             ended.wait(0.7)
             ended.set()
             for t in threads:

@@ -9,7 +9,7 @@ import unittest
 
 from fault_proxy import BlackHole, Cut, Delay, Drop, FaultProxy, Freeze, Garbage, Late, Refuse, Trickle
 from harness import Server, eventually
-from stores import PROGRAMS, Client, Load, Redis, charged, metric
+from stores import PROGRAMS, Client, Load, Redis, charged, metric, well
 
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(2**32)))
 BURST = 20_000  # More than is asked for while a test lasts: what the store decides, it grants.
@@ -30,11 +30,8 @@ class Way(unittest.TestCase):
     def server(self, *arguments, deadline="200ms", rule="deny"):
         server = self.enterContext(Server("--store", self.proxy.url, "--store-deadline", deadline, "--on-store-failure", rule,
                                           "--threads", "2", *arguments, http="127.0.0.1:0"))
-        self.well(server)
+        well(server)
         return server
-
-    def well(self, server):
-        eventually(lambda: metric(server, "sluice_store_up") == 1, server.said)
 
     def through(self, fault, seconds=1.2):
         """Load before, during and after a fault."""
@@ -49,7 +46,7 @@ class Way(unittest.TestCase):
             time.sleep(seconds)
             self.proxy.fault = None
             own.goes_on()
-            self.well(server)
+            well(server)
             own.stop(), hot.stop()
             for load in (own, hot):
                 self.assertEqual(load.answered, sum(load.sent.values()))
@@ -123,7 +120,7 @@ class Way(unittest.TestCase):
         load = Load([server], BURST, clients=2)
         load.goes_on()
         load.stop()
-        self.well(server)
+        well(server)
 
     def test_values_that_nobody_could_have_written_are_survived(self):
         random.seed(SEED)
@@ -136,7 +133,7 @@ class Way(unittest.TestCase):
         load = Load([server], BURST, clients=2)
         load.goes_on()
         load.stop()
-        self.well(server)
+        well(server)
 
 
 def garbage():

@@ -148,11 +148,16 @@ class Client:
         return self.reply()
 
 
-def shared(redis, *arguments, deadline="10s", **more):
-    """With a deadline that a busy machine keeps, where nothing else is tried."""
-    server = Server("--store", redis.url, "--store-deadline", deadline, *arguments, **more)
-    server.eventually_says("store: connected to")
+def shared(redis, *arguments, deadline="10s", http="127.0.0.1:0", **more):
+    """With a deadline that a busy machine keeps, where nothing else is tried. Every loop is connected."""
+    server = Server("--store", redis.url, "--store-deadline", deadline, *arguments, http=http, **more)
+    well(server)
     return server
+
+
+def well(server):
+    """Waits until each loop is connected to the store and asks it."""
+    eventually(lambda: metric(server, "sluice_store_up") == 1, server.said)
 
 
 def metric(server, name):
