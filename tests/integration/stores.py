@@ -16,7 +16,8 @@ import harness
 from harness import Server, eventually
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# What is found in PATH, and what SLUICE_TEST_STORES names besides: programs, parted by colons.
+# What is found in PATH (Debian has valkey-server in its backports), and what SLUICE_TEST_STORES names besides: programs, parted
+# by colons.
 PROGRAMS = [p for p in ("redis-server", "valkey-server", *filter(None, os.environ.get("SLUICE_TEST_STORES", "").split(":")))
             if shutil.which(p)]
 COMPILER = shutil.which("cc") or shutil.which("gcc")
