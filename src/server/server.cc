@@ -80,6 +80,7 @@ struct Server::Impl {
   net::Admission admission;
   observe::Metrics metrics;
   std::deque<Opened> opened;
+  std::unique_ptr<StoreLog> store_log;  // The shared store's.
   std::deque<Seat> seats;
   std::optional<Reload> reload;
   std::optional<ReloadPolicies> reload_policies;
@@ -92,9 +93,10 @@ Status Server::Impl::open_store() {
   if (config.store == "local") return Done{};
   const auto place = SharedPlace::of(config);
   if (!place) return place.error();
+  store_log = std::make_unique<StoreLog>(place->text);
   for (Seat& seat : seats)
-    seat.shared =
-        std::make_unique<SharedSeat>(seat.loop, store, arrears, config, *place, &seat == &seats.front());
+    seat.shared = std::make_unique<SharedSeat>(seat.loop, store, arrears, config, *place, *store_log,
+                                               &seat == &seats.front());
   return Done{};
 }
 

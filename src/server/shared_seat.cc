@@ -11,7 +11,6 @@ namespace sluice::server {
 
 namespace {
 
-constexpr Duration kTellEvery = std::chrono::minutes(1);
 constexpr Duration kPublishEvery = std::chrono::milliseconds(100);
 constexpr auto relaxed = std::memory_order_relaxed;
 
@@ -53,8 +52,8 @@ void SharedNumbers::add(const SharedNumbers& o) {
 }
 
 SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears,
-                       const Config& config, const SharedPlace& place, bool first)
-    : place_(place.text),
+                       const Config& config, const SharedPlace& place, StoreLog& log, bool first)
+    : log_(log),
       first_(first),
       fallback_(local, config.store_instances, &arrears),
       store_(way_, fallback_,
@@ -72,7 +71,9 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears
   if (const auto* one = std::get_if<redis::Client::Options>(&place.options)) {
     auto options = *one;
     options.seed = random_();
-    server_ = std::make_unique<redis::Client>(loop, options, heard);
+    auto client = std::make_unique<redis::Client>(loop, options, heard);
+    only_ = client.get();
+    server_ = std::move(client);
   } else {
     auto options = std::get<redis::SentinelNode::Options>(place.options);
     options.sentinel.seed = random_();
@@ -92,7 +93,7 @@ void SharedSeat::wake_at(Time when) {
 }
 
 void SharedSeat::went_up(redis::Client& client) {
-  connected_ = "connected to " + place_ + " at " + client.address().text() + ", version " + client.version();
+  connected_ = client.address().text() + ", version " + client.version();
   known_ = false;
   server_->send(redis::command("INFO", "server"), identity_);
 }
@@ -107,43 +108,49 @@ void SharedSeat::identified(redis::Reply reply) {
   if (!run_id_.empty() && (id.empty() || id != run_id_)) store_.server_changed();
   run_id_ = id.empty() ? "unknown" : id;
   known_ = true;
-  if (first_) log(Level::info, "store: " + connected_);
+  if (first_) log_.up(connected_);
   publish();
 }
 
 void SharedSeat::went_down(redis::Client&, std::string_view why) {
-  if (first_)
-    log(Level::error, "store: " + place_ + ": " + std::string(why) +
-                          "; until it is back, each limit's on_store_failure decides");
+  if (first_) log_.down(why, Clock::now());
   publish();
 }
 
-/// Once a minute, not once a call.
 void SharedSeat::trouble(std::string_view what) {
+  log_.trouble(what, Clock::now());
+  // The server became a replica. Its name may lead to another by now: only a new connection can tell. (Redis
+  // 6 puts words before the code of a script's error.)
+  if (only_ != nullptr && what.find("READONLY") != std::string_view::npos)
+    timers_.after(Duration{0}, [this, why = std::string(what)] { only_->drop(why); });
+}
+
+void SharedSeat::probe() {
   const Time now = Clock::now();
-  if (told_ != Time{} && now - told_ < kTellEvery) {
-    ++untold_;
-    return;
-  }
-  told_ = now;
-  std::string line = "store: " + place_ + ": " + std::string(what);
-  if (untold_ > 0)
-    line += " (and " + std::to_string(untold_) + " other failed calls since the last such line)";
-  untold_ = 0;
-  log(Level::warning, line);
+  if (probe_.flies || !store_.wants_probe(now)) return;
+  probe_.flies = true;
+  probe_.batch = {.asks = {&probe_.ask, 1}, .decisions = {&probe_.decision, 1}, .now = now};
+  store_.decide(probe_.batch, probe_);
+}
+
+void SharedSeat::Probe::decided() {
+  flies = false;
+  ++(decision.origin == Origin::degraded ? degraded : decisions);
 }
 
 void SharedSeat::publish() {
   const auto s = store_.stats();
   numbers_.calls.store(s.lane.calls, relaxed);
-  numbers_.decisions.store(s.lane.decisions, relaxed);
+  numbers_.decisions.store(s.lane.decisions - probe_.decisions, relaxed);
   numbers_.remembered.store(s.remembered, relaxed);
-  numbers_.degraded.store(s.degraded, relaxed);
+  numbers_.degraded.store(s.degraded - probe_.degraded, relaxed);
   numbers_.unknown.store(s.lane.unknown, relaxed);
   numbers_.errors.store(s.lane.errors, relaxed);
   numbers_.scripts_loaded.store(s.lane.scripts_loaded, relaxed);
   numbers_.repaid.store(s.repaid, relaxed);
   numbers_.outstanding.store(s.outstanding, relaxed);
+  probe();
+  if (first_) log_.look(Clock::now());
   numbers_.up.store(way_.up() && s.breaker == store::Breaker::State::closed, relaxed);
 }
 

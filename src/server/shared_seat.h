@@ -13,6 +13,7 @@
 #include "redis/client.h"
 #include "redis/sentinel.h"
 #include "server/config.h"
+#include "server/store_log.h"
 #include "store/local/local_store.h"
 #include "store/shared/shared_store.h"
 
@@ -41,10 +42,10 @@ struct SharedPlace {
 
 class SharedSeat final : private redis::Client::Listener {
  public:
-  /// Begins to connect. `loop`, `local` and `arrears` outlive it. `first`: it tells the log of the
+  /// Begins to connect. `loop`, `local`, `arrears` and `log` outlive it. `first`: it tells the log of the
   /// connection's ups and downs, for all.
   SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears, const Config& config,
-             const SharedPlace& place, bool first);
+             const SharedPlace& place, StoreLog& log, bool first);
   ~SharedSeat();
 
   store::Store& store() { return store_; }
@@ -60,7 +61,7 @@ class SharedSeat final : private redis::Client::Listener {
   void wake_at(Time when);
   void publish();
 
-  const std::string place_;
+  StoreLog& log_;
   const bool first_;
   /// The store's node: there before the connection is, and up once it is known which server answers.
   struct Way final : redis::Node {
@@ -79,20 +80,34 @@ class SharedSeat final : private redis::Client::Listener {
     SharedSeat& seat;
   };
 
+  /// A breaker closes with the first call that succeeds; where nobody asks, this one does. It takes a token
+  /// of a bucket of its own, so that a server that takes no writes is not found well. Not counted as an ask.
+  struct Probe final : store::Completion {
+    void decided() override;
+    store::Family family{"#probe", 0, store::OnFailure::allow};
+    Quota quota = *Quota::make({1000, 1000, std::chrono::seconds(1)});
+    store::Ask ask{.family = &family, .quota = &quota};
+    Decision decision;
+    store::Batch batch{};
+    bool flies = false;
+    std::uint64_t decisions = 0, degraded = 0;
+  };
+
   void identified(redis::Reply reply);
+  void probe();
   Way way_{*this};
   Identity identity_{*this};
   std::string run_id_;  // Of the server that was known last.
   bool known_ = false;
   std::string connected_;  // For the log, once it is known.
+  Probe probe_;
   store::Fallback fallback_;
   store::SharedStore store_;
   std::unique_ptr<redis::Node>
-      server_;  // After the store, whose calls it tells that they are lost when it goes.
+      server_;                     // After the store, whose calls it tells that they are lost when it goes.
+  redis::Client* only_ = nullptr;  // server_, if it is one connection and not Sentinel's.
   SharedNumbers numbers_;
   std::mt19937_64 random_;
-  Time told_{};  // When the log heard of trouble last.
-  std::uint64_t untold_ = 0;
   net::Timers timers_;
 };
 

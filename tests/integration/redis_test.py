@@ -1,7 +1,5 @@
 """Servers that share their buckets in a real redis-server, and what holds when that goes away."""
-import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -10,115 +8,11 @@ import tempfile
 import threading
 import time
 import unittest
-import urllib.error
-import urllib.request
 
 import harness
 from harness import Server, eventually
 from proxies import free_port
-
-PROGRAMS = [p for p in ("redis-server", "valkey-server") if shutil.which(p)]
-
-
-class Redis:
-    """A redis-server of the test's own, on a unix socket."""
-
-    def __init__(self, program, *arguments):
-        self.folder = tempfile.mkdtemp(prefix="sluice-redis-")
-        self.socket = os.path.join(self.folder, "s")
-        self.arguments = [program, "--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", "",
-                          "--enable-debug-command", "local", *arguments]
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(self.arguments, stdout=subprocess.DEVNULL)
-
-        def answers():
-            try:
-                return self.ask("PING") in (b"+PONG", b"-NOAUTH Authentication required.")
-            except OSError:
-                return False
-        eventually(answers)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        shutil.rmtree(self.folder)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def ask(self, *words):
-        """The first line of the reply, or the text of a bulk string."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(harness.WAIT)
-            s.connect(self.socket)
-            s.sendall(command(*words))
-            f = s.makefile("rb")
-            line = f.readline().rstrip(b"\r\n")
-            return f.read(int(line[1:])) if line.startswith(b"$") and line != b"$-1" else line
-
-    @property
-    def url(self):
-        return "redis+unix://" + self.socket
-
-
-def command(*words):
-    out = b"*%d\r\n" % len(words)
-    for w in words:
-        w = str(w).encode()
-        out += b"$%d\r\n%s\r\n" % (len(w), w)
-    return out
-
-
-class Client:
-    """CL.THROTTLE over one connection."""
-
-    def __init__(self, server):
-        self.socket = server.connect()
-        self.file = self.socket.makefile("rb")
-
-    def __del__(self):
-        self.file.close()
-        self.socket.close()
-
-    def send(self, key, burst, count, period, quantity=1, times=1):
-        self.socket.sendall(command("CL.THROTTLE", key, burst, count, period, quantity) * times)
-
-    def reply(self):
-        line = self.file.readline()
-        if not line.startswith(b"*"):
-            raise AssertionError(line)
-        return [int(self.file.readline()[1:]) for _ in range(int(line[1:]))]
-
-    def throttle(self, *arguments):
-        self.send(*arguments)
-        return self.reply()
-
-
-def shared(redis, *arguments, deadline="10s", **more):
-    """With a deadline that a busy machine keeps, where nothing else is tried."""
-    server = Server("--store", redis.url, "--store-deadline", deadline, *arguments, **more)
-    server.eventually_says("store: connected to")
-    return server
-
-
-def metric(server, name):
-    page = urllib.request.urlopen("http://%s/metrics" % server.addresses["http"], timeout=harness.WAIT).read().decode()
-    return float(re.search("^" + re.escape(name) + r" (\S+)$", page, re.M)[1])
-
-
-def post(server, path, body):
-    """The answer in JSON, of whatever status."""
-    request = urllib.request.Request("http://%s%s" % (server.addresses["http"], path), json.dumps(body).encode())
-    try:
-        return json.load(urllib.request.urlopen(request, timeout=harness.WAIT))
-    except urllib.error.HTTPError as e:
-        return json.load(e)
+from stores import PROGRAMS, Client, Redis, command, metric, post, shared, with_every_program
 
 
 class Shared(unittest.TestCase):
@@ -418,6 +312,8 @@ class UsageTest(unittest.TestCase):
             self.assertIn("--store", said)
             self.assertIn(words, said)
 
+
+globals().update(with_every_program(Shared))
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -30,6 +30,12 @@ class Breaker {
     if (state_ == State::open) state_ = State::probing;
     return true;
   }
+  /// Open, and the next that asks would be the probe.
+  bool due(Time now) const { return state_ == State::open && now >= until_; }
+  /// What was admitted has not gone after all: the next may.
+  void withdrawn(Time now) {
+    if (state_ == State::probing) state_ = State::open, until_ = now;
+  }
   void succeeded() {
     state_ = State::closed;
     in_a_row_ = 0;

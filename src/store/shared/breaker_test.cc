@@ -51,5 +51,15 @@ TEST_F(BreakerTest, ChanceSpreadsTheProbesOverTheSecondHalfOfThePause) {
   EXPECT_TRUE(breaker.admits(now + milliseconds(50)));
 }
 
+TEST_F(BreakerTest, AProbeThatDoesNotGoLeavesItToTheNext) {
+  fail(3);
+  now += milliseconds(100);
+  EXPECT_TRUE(breaker.due(now));
+  EXPECT_TRUE(breaker.admits(now));
+  EXPECT_FALSE(breaker.due(now));
+  breaker.withdrawn(now);
+  EXPECT_TRUE(breaker.admits(now));
+}
+
 }  // namespace
 }  // namespace sluice::store

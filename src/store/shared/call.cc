@@ -197,6 +197,8 @@ bool Call::answer(redis::Reply reply, std::vector<Chain>& failed) {
   using Kind = redis::Element::Kind;
   if (reply.size() != buckets_.size() + 2 || reply[0].kind != Kind::array || reply[1].kind != Kind::integer)
     return false;
+  constexpr std::int64_t kTimeEnd = std::int64_t{1} << 53;  // Of whole doubles.
+  if (reply[1].integer < 0 || reply[1].integer >= kTimeEnd) return false;
   const std::int64_t now_us = now_us_ = reply[1].integer;
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     const auto& element = reply[i + 2];

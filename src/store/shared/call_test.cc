@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <deque>
 
 #include "model_server.h"
@@ -100,6 +101,42 @@ TEST(Call, AnswersAsIfEachAskHadGoneAlone) {
   for (unsigned seed = 1; seed <= 300 && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     OneByOne(seed).run(60);
+  }
+}
+
+// Whatever lies in the store or answers in its place: the numbers of a reply are anybody's. The sanitizers
+// look on.
+TEST(Call, NumbersThatNobodyCouldHaveWrittenAreSurvived) {
+  const double odd[] = {0,   -1,         0.5,    1,      1e300, -1e300,     HUGE_VAL,  -HUGE_VAL,
+                        NAN, 0x1p53 - 1, 0x1p53, 0x1p63, kNow,  kNow + 1e9, kNow - 1e9};
+  const std::int64_t times[] = {0, -1, 1, INT64_MIN, INT64_MAX, std::int64_t{1} << 53, kNow};
+  RandomAsks random(7);
+  for (int i = 0; i < 20'000; ++i) {
+    auto asks = random.next();
+    std::vector<Decision> decisions(asks.size());
+    Ticket ticket;
+    Call call;
+    if (!call.add({asks, decisions, &ticket})) continue;
+    std::vector<std::string> texts(call.buckets().size());
+    std::vector<redis::Element> reply{
+        {.kind = redis::Element::Kind::array, .integer = static_cast<std::int64_t>(texts.size()) + 1},
+        {.kind = redis::Element::Kind::integer, .integer = times[random.below(std::size(times))]}};
+    for (std::string& text : texts) {
+      for (std::size_t n = random.below(2) == 0 ? 3 : 5; n > 0; --n) {
+        const double d = odd[random.below(std::size(odd))];
+        text.append(reinterpret_cast<const char*>(&d), sizeof d);
+      }
+      reply.push_back({.kind = redis::Element::Kind::text, .text = text});
+    }
+    std::vector<Chain> failed;
+    if (!call.answer(reply, failed) || !failed.empty()) continue;
+    for (const auto& b : call.buckets()) EXPECT_GE(call.tat(b).us, 0);
+    for (const Decision& d : decisions) {
+      EXPECT_GE(d.remaining, 0);
+      EXPECT_LE(d.remaining, d.capacity);
+      EXPECT_GE(d.retry_after, Duration{0});
+      EXPECT_GE(d.reset_after, Duration{0});
+    }
   }
 }
 

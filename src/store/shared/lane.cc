@@ -48,6 +48,7 @@ void Lane::ask(const Chain& chain, Time now) {
     if (!waiting_.back()->call.add(chain, told)) {
       spare_.push_back(std::move(waiting_.back()));
       waiting_.pop_back();
+      breaker_.withdrawn(now);
       stats_.given_up += chain.asks.size();
       return owner_.given_up(chain);
     }
@@ -124,7 +125,8 @@ void Lane::replied(Flight& flight, redis::Reply reply) {
       owner_.given_up(chain);
     }
   } else if (!error && flight.abandoned) {
-    breaker_.succeeded();  // Late, but alive.
+    // Late: of no use to anyone, and counted as a failure when its deadline passed. A node that always
+    // answers late must not be asked as one that is well: each such call charges what nobody is granted.
   } else {
     ++stats_.errors;
     breaker_.failed(owner_.now(), owner_.chance());

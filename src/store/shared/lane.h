@@ -67,6 +67,7 @@ class Lane {
   }  ///< An ask made now travels with this one or a later one.
   const LaneStats& stats() const { return stats_; }
   Breaker::State breaker() const { return breaker_.state(); }
+  bool wants_probe(Time now) const { return node_.up() && breaker_.due(now); }
   std::size_t outstanding() const { return asks_; }
 
  private:

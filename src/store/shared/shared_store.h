@@ -58,6 +58,8 @@ class SharedStore final : public Store, private Lane::Owner {
   /// The node is another server from now on, or the same one started again: what this instance was told
   /// before is offered to it (told.h).
   void server_changed() { told_.server_changed(); }
+  /// The node is there, and its breaker waits for somebody to ask: if nobody does, it stays open.
+  bool wants_probe(Time now) const { return lane_.wants_probe(now); }
   SharedStats stats() const;
 
  private:

@@ -1,0 +1,47 @@
+// store_log.h: what the log is told of the shared store, once for all loops: whether it is there, and why
+// calls fail. A store that comes and goes is told of a few times, then once a minute; failed calls once a
+// minute. What was left out is counted in the next line. Thread-safe; called for failures alone. Time is an
+// argument.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "server/log.h"
+#include "sluice/bucket.h"
+
+namespace sluice::server {
+
+class StoreLog {
+ public:
+  using Write = std::function<void(Level, std::string_view)>;
+  /// `place`: the store's URL, without its password.
+  explicit StoreLog(std::string place, Write write = log);
+
+  /// One connection's ups and downs, which stand for all. A new reason while down is a new down.
+  void up(std::string_view server);
+  void down(std::string_view why, Time now);
+  /// Now and then: tells of a down that came too soon behind others, if it lasts.
+  void look(Time now);
+  /// A call failed.
+  void trouble(std::string_view what, Time now);
+
+ private:
+  void tell_down(Time now);
+
+  const std::string place_;
+  const Write write_;
+  std::mutex mutex_;  // Of all below.
+  bool up_ = false;
+  bool told_up_ = false;
+  std::string why_;  // Down; empty once it is told.
+  std::uint64_t untold_downs_ = 0;
+  std::uint64_t untold_troubles_ = 0;
+  Bucket downs_;  // Of lines, these two.
+  Bucket troubles_;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,102 @@
+// A lane over a node whose replies the test gives by hand.
+#include "store/shared/lane.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace sluice::store {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct Hand final : redis::Node {
+  bool up() const override { return true; }
+  void send(std::string_view, redis::Caller& caller) override { callers.push_back(&caller); }
+  /// The oldest call's: the bucket was full.
+  void reply() {
+    redis::Caller* caller = callers.front();
+    callers.erase(callers.begin());
+    const redis::Element elements[] = {
+        {.kind = redis::Element::Kind::array, .integer = 2},
+        {.kind = redis::Element::Kind::integer, .integer = 1'800'000'000'000'000},
+        {}};
+    caller->replied(elements);
+  }
+  std::vector<redis::Caller*> callers;
+};
+
+class LaneTest : public testing::Test, private Lane::Owner {
+ protected:
+  void ask() {
+    lane.ask({asks, decisions, nullptr}, now_);
+    lane.flush(now_);
+  }
+  void pass(milliseconds time) {
+    now_ += time;
+    lane.wake(now_);
+  }
+  /// One bucket under two quotas' ticks, which no call takes.
+  void ask_in_vain() {
+    std::array<Ask, 2> both{asks[0], asks[0]};
+    both[0].with_next = true;
+    both[1].quota = &other;
+    std::array<Decision, 2> two;
+    lane.ask({both, two, nullptr}, now_);
+  }
+  void open() {
+    for (int i = 0; i < 3; ++i) {
+      ask();
+      pass(kDeadline);
+      while (!node.callers.empty()) node.reply();
+    }
+  }
+
+  static constexpr milliseconds kDeadline{20};
+  const Family family{"f"};
+  const Quota quota = *Quota::parse("1/s burst 9"), other = *Quota::parse("7/min");
+  std::array<Ask, 1> asks{Ask{.key = "k", .family = &family, .quota = &quota}};
+  std::array<Decision, 1> decisions;
+  Hand node;
+  Time now_{std::chrono::hours(1)};
+  int answers = 0, without = 0;
+  Lane lane{node, {.deadline = kDeadline}, *this};
+
+ private:
+  void answered(const Call&, Time, std::uint64_t) override { ++answers; }
+  void given_up(const Chain&) override { ++without; }
+  void trouble(std::string_view) override {}
+  Time now() override { return now_; }
+  double chance() override { return 1; }
+};
+
+// A late reply used to close the breaker: a node that was always late was asked by everyone, each time in
+// vain.
+TEST_F(LaneTest, ANodeThatIsAlwaysLateOpensTheBreaker) {
+  open();
+  EXPECT_EQ(lane.breaker(), Breaker::State::open);
+  EXPECT_EQ(lane.stats().unknown, 3);
+  ask();
+  EXPECT_EQ(without, 4);
+  EXPECT_TRUE(node.callers.empty());
+  pass(milliseconds(50));
+  ask();
+  node.reply();
+  EXPECT_EQ(lane.breaker(), Breaker::State::closed);
+  EXPECT_EQ(answers, 1);
+}
+
+// Such an ask used to be the probe that never came back, and the breaker stayed as it was for good.
+TEST_F(LaneTest, AnAskThatNoCallTakesIsNoProbe) {
+  open();
+  pass(milliseconds(50));
+  EXPECT_TRUE(lane.wants_probe(now_));
+  ask_in_vain();
+  EXPECT_TRUE(lane.wants_probe(now_));
+  ask();
+  node.reply();
+  EXPECT_EQ(lane.breaker(), Breaker::State::closed);
+}
+
+}  // namespace
+}  // namespace sluice::store

@@ -1,0 +1,266 @@
+"""A TCP proxy between Sluice and its store that misbehaves on demand.
+
+    with FaultProxy(redis) as proxy:      # passes everything on
+        proxy.fault = Drop(every=10)      # from now on, on connections old and new
+        proxy.fault = None                # behaves again
+
+It knows the protocol well enough to see whole commands and whole replies, so it can say of each call of the script whether it
+ran in the store and whether its reply was passed on.
+"""
+import asyncio
+import collections
+import dataclasses
+import threading
+
+CALLS = (b"EVALSHA", b"EVAL")
+
+
+@dataclasses.dataclass
+class Delay:
+    """Each reply is held so long."""
+    seconds: float
+
+
+@dataclasses.dataclass
+class Drop:
+    """Of every so many calls one loses its reply, after it ran; the connection ends with it."""
+    every: int
+
+
+@dataclasses.dataclass
+class Cut:
+    """Replies to calls end after so many bytes, and the connection with them."""
+    at: int
+
+
+@dataclasses.dataclass
+class Garbage:
+    """Replies to calls are what `make(number of keys)` returns."""
+    make: object
+
+
+class Late:
+    """Each reply waits for the next one."""
+
+
+class Trickle:
+    """One byte at a time, each in a packet of its own."""
+
+
+class Freeze:
+    """Half-open: connections are accepted, and nothing is read from anyone."""
+
+
+class BlackHole:
+    """All is read, and nothing passed on."""
+
+
+class Refuse:
+    """Every connection is closed at once, those that there are too."""
+
+
+class Incomplete(Exception):
+    pass
+
+
+def line_end(data, at):
+    end = data.find(b"\r\n", at)
+    if end < 0:
+        raise Incomplete
+    return end
+
+
+def reply_end(data, at=0):
+    """Where the reply that begins at `at` ends."""
+    end = line_end(data, at)
+    kind, rest = data[at:at + 1], data[at + 1:end]
+    at = end + 2
+    if kind in b"$=!" and int(rest) >= 0:
+        at += int(rest) + 2
+        if at > len(data):
+            raise Incomplete
+    elif kind in b"*~>%|":
+        for _ in range(max(int(rest), 0) * (2 if kind in b"%|" else 1)):
+            at = reply_end(data, at)
+    return at
+
+
+def words_of(data):
+    """The first command's first words (enough to know a call), and where it ends."""
+    count_end = line_end(data, 0)
+    at, words = count_end + 2, []
+    for i in range(int(data[1:count_end])):
+        end = line_end(data, at)
+        size = int(data[at + 1:end])
+        at = end + 2 + size + 2
+        if at > len(data):
+            raise Incomplete
+        words.append(bytes(data[end + 2:end + 2 + size]) if i in (0, 2) else None)
+    return words, at
+
+
+@dataclasses.dataclass
+class Call:
+    keys: int  # 0: another command.
+
+
+class FaultProxy:
+    def __init__(self, redis):
+        self.redis = redis
+        self.fault = None
+        self.calls = 0           # Calls of the script that came from Sluice.
+        self.answered = 0        # Those whose reply was passed on whole.
+        self.lost_keys = 0       # Keys in the calls that ran, and whose reply was not passed on.
+        self.accepted = 0
+        self.garbage = 0
+        self.open = set()
+        self.loop = asyncio.new_event_loop()
+        ready = threading.Event()
+        self.thread = threading.Thread(target=self.run, args=(ready,), daemon=True)
+        self.thread.start()
+        ready.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.loop.call_soon_threadsafe(self.ends.set)
+        self.thread.join()
+
+    @property
+    def url(self):
+        return "redis://127.0.0.1:%d" % self.port
+
+    def run(self, ready):
+        async def main():
+            self.ends = asyncio.Event()
+            server = await asyncio.start_server(self.serve, "127.0.0.1", 0, limit=1 << 20)
+            self.port = server.sockets[0].getsockname()[1]
+            ready.set()
+            await self.ends.wait()
+            server.close()
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self.loop.run_until_complete(main())
+        self.loop.close()
+
+    async def serve(self, reader, writer):
+        self.accepted += 1
+        connection = Connection(self, reader, writer)
+        self.open.add(connection)
+        try:
+            await connection.run()
+        except (OSError, asyncio.CancelledError, EOFError):
+            pass
+        finally:
+            self.open.discard(connection)
+            connection.close()
+
+
+class Connection:
+    def __init__(self, proxy, reader, writer):
+        self.proxy, self.reader, self.writer = proxy, reader, writer
+        self.store = None
+        self.waiting = collections.deque()  # Of the commands that were passed on.
+        self.held = b""
+        self.gone = False  # Sluice gets nothing more.
+
+    async def run(self):
+        await self.behaves()
+        if isinstance(self.proxy.fault, Refuse):
+            return
+        from_store, self.store = await asyncio.open_unix_connection(self.proxy.redis.socket, limit=1 << 20)
+        tasks = [asyncio.create_task(t) for t in (self.requests(), self.replies(from_store), self.refusal())]
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for t in pending:
+            t.cancel()
+        for t in done:
+            t.exception()
+
+    def close(self):
+        for w in (self.writer, self.store):
+            if w is not None:
+                w.close()
+
+    async def behaves(self):
+        while isinstance(self.proxy.fault, Freeze):
+            await asyncio.sleep(0.005)
+
+    async def refusal(self):
+        while not isinstance(self.proxy.fault, Refuse):
+            await asyncio.sleep(0.005)
+
+    async def requests(self):
+        data = bytearray()
+        while True:
+            part = await self.reader.read(65536)
+            await self.behaves()
+            if not part:
+                return
+            if isinstance(self.proxy.fault, BlackHole):
+                data.clear()  # What comes behind a hole begins in the middle: the connection is of no more use.
+                self.gone = True
+            data += part
+            try:
+                while data:
+                    words, end = words_of(data)
+                    self.request(words, bytes(data[:end]))
+                    del data[:end]
+            except (Incomplete, ValueError):
+                pass
+
+    def request(self, words, whole):
+        call = Call(int(words[2]) if words[0] in CALLS else 0)
+        self.proxy.calls += call.keys > 0
+        if not self.gone:
+            self.waiting.append(call)
+            self.store.write(whole)
+
+    async def replies(self, from_store):
+        data = bytearray()
+        while part := await from_store.read(65536):
+            data += part
+            try:
+                while data:
+                    end = reply_end(data)
+                    reply = bytes(data[:end])
+                    del data[:end]
+                    await self.reply(self.waiting.popleft(), reply)
+            except Incomplete:
+                pass
+
+    async def reply(self, call, reply):
+        await self.behaves()
+        fault = self.proxy.fault
+        if isinstance(fault, Delay):
+            await asyncio.sleep(fault.seconds)
+        if call.keys and isinstance(fault, Drop) and self.proxy.calls % fault.every == 0:
+            self.hang_up()
+        if call.keys and isinstance(fault, Cut) and not self.gone:
+            self.writer.write(reply[:fault.at])
+            self.hang_up()
+        if self.gone:
+            self.proxy.lost_keys += 0 if reply.startswith(b"-") else call.keys
+            return
+        if call.keys and isinstance(fault, Garbage):
+            reply = fault.make(call.keys)
+            self.proxy.garbage += 1
+        if isinstance(fault, Trickle):
+            for byte in reply:
+                self.writer.write(bytes((byte,)))
+                await asyncio.sleep(0)
+        elif isinstance(fault, Late) and not self.held:
+            self.held = reply
+            return
+        else:
+            reply, self.held = self.held + reply, reply if isinstance(fault, Late) else b""
+            self.writer.write(reply[:len(reply) - len(self.held)])
+        self.proxy.answered += call.keys > 0
+
+    def hang_up(self):
+        """Sluice sees the end; what it has sent still runs, which only the proxy knows."""
+        self.gone = True
+        if self.writer.can_write_eof():
+            self.writer.write_eof()
