@@ -48,7 +48,6 @@ struct Answer {
 };
 
 Result<Answer> read(const Reply& reply, bool refund) {
-  if (reply.kind == Reply::Kind::error) return Error{Code::invalid_argument, reply.text};
   if (reply.kind != Reply::Kind::list || reply.list.size() < kFields.size())
     return Error{Code::unavailable, "the server's answer is not understood; is it another version?"};
   const auto& r = reply.list;

@@ -292,7 +292,7 @@ int bench(const BenchOptions& options) {
   auto counts = load.run(*duration);
   if (!counts) return fail(counts.error().message);
   print(*counts, options.json);
-  if (counts->errors > 0) fail("the first error: " + counts->first_error);
+  if (counts->errors > 0) fail("the first error: " + with_mend(counts->first_error));
   return counts->errors > 0 || counts->unanswered > 0 ? kFailed : kDone;
 }
 

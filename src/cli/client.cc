@@ -50,6 +50,12 @@ Error not_resp() {
 
 }  // namespace
 
+std::string with_mend(std::string error) {
+  if (error.starts_with("NOAUTH")) error += " The server has a password; give it by --password";
+  if (error.starts_with("WRONGPASS")) error += " Is --password right?";
+  return error;
+}
+
 std::string resp_request(const std::vector<std::string>& arguments) {
   std::string out = "*" + std::to_string(arguments.size()) + "\r\n";
   for (const auto& a : arguments) out += "$" + std::to_string(a.size()) + "\r\n" + a + "\r\n";
@@ -62,9 +68,8 @@ Result<RespClient> RespClient::connect(const net::Address& address, std::string_
   if (!fd) return fd.error();
   RespClient client(std::move(*fd));
   if (!password.empty()) {
-    auto reply = client.call({"AUTH", std::string(password)});
+    const auto reply = client.call({"AUTH", std::string(password)});
     if (!reply) return reply.error();
-    if (reply->kind == Reply::Kind::error) return Error{Code::unavailable, reply->text};
   }
   return client;
 }
@@ -136,7 +141,10 @@ Result<Reply> RespClient::reply(int depth) {
 
 Result<Reply> RespClient::call(const std::vector<std::string>& arguments) {
   if (auto status = send_all(fd_.get(), resp_request(arguments)); !status) return status.error();
-  return reply(kDepthMax);
+  auto answer = reply(kDepthMax);
+  if (answer && answer->kind == Reply::Kind::error)
+    return Error{Code::unavailable, with_mend(std::move(answer->text))};
+  return answer;
 }
 
 Result<std::string> http_get(const net::Address& address, std::string_view path, Duration timeout) {

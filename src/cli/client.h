@@ -23,7 +23,7 @@ class RespClient {
  public:
   /// Gives `password` by AUTH unless it is empty. `timeout` bounds connecting and each reply.
   static Result<RespClient> connect(const net::Address& address, std::string_view password, Duration timeout);
-  /// An error reply is a Reply; a Result without value means that the connection is of no more use.
+  /// An error reply comes as an Error, with_mend().
   Result<Reply> call(const std::vector<std::string>& arguments);
 
  private:
@@ -35,6 +35,9 @@ class RespClient {
   net::Fd fd_;
   std::string in_;
 };
+
+/// An error in the server's words, with the mend where it asks for a password.
+std::string with_mend(std::string error);
 
 /// A request as RESP writes it.
 std::string resp_request(const std::vector<std::string>& arguments);

@@ -19,8 +19,9 @@ class Reader {
   std::vector<Limit> document(const YamlNode& root) {
     std::vector<Limit> limits;
     if (root.kind != YamlNode::Kind::map) {
-      problem(root.place,
-              std::string("expected a map that begins with \"limits:\", found ") + root.kind_name());
+      problem(root.place, std::string("expected a map that begins with \"limits:\" (a policy with "
+                                      "\"domain:\"), found ") +
+                              root.kind_name() + "; write limits: {} to have none");
       return limits;
     }
     bool found = false;

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 
+#include "core/file_error.h"
 #include "policy/policy_yaml.h"
 
 namespace sluice::policy {
@@ -21,7 +21,7 @@ std::vector<std::string> names_in(const std::string& folder, std::vector<Problem
   std::vector<std::string> names;
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(folder.c_str()), ::closedir);
   if (!dir) {
-    problems.push_back({folder, {}, std::string("cannot be read: ") + std::strerror(errno)});
+    problems.push_back({folder, {}, "cannot be read: " + file_error(errno)});
     return names;
   }
   while (const dirent* entry = ::readdir(dir.get())) {

@@ -27,6 +27,11 @@ void append_entry(std::string& keys, bool first, std::string_view key, std::stri
   append_escaped(keys, value);
 }
 
+/// Of a node that an entry has met and that holds a star: not by its key alone.
+bool met_by_value(const Domain::Node& node, std::string_view key, std::string_view value) {
+  return node.text != key || Pattern(node.text).fits(std::string(key).append("_").append(value));
+}
+
 /// The key the long way: escaped, and with patterns in place of values that share a threshold. Goes up the
 /// levels, so that nothing is kept of them on the way down.
 void append_key(const Domain& domain, const Domain::Node& node, std::span<const Entry> descriptor,
@@ -34,7 +39,8 @@ void append_key(const Domain& domain, const Domain::Node& node, std::span<const 
   const auto [key, value] = descriptor.back();
   const auto above = descriptor.first(descriptor.size() - 1);
   if (!above.empty()) append_key(domain, domain.parent(node), above, keys);
-  append_entry(keys, above.empty(), key, node.share_threshold ? node.pattern_value(key) : value);
+  append_entry(keys, above.empty(), key,
+               node.share_threshold && met_by_value(node, key, value) ? node.pattern_value(key) : value);
 }
 
 /// From what Domain::reach() wrote at `at`.
@@ -190,7 +196,11 @@ std::string PolicySet::stat_name(const Domain& domain, std::span<const Entry> de
   });
   if (node == nullptr || node->rule == nullptr) return {};
   if (!node->rule->stat_by_value) return node->rule->full_name;
-  return node->rule->detailed_metric ? all : some;
+  if (!node->rule->detailed_metric) return some;
+  if (shared) return all;
+  all = domain.name();  // Then the reference tells empty values apart from none.
+  for (const Entry& e : descriptor) all.append(".").append(e.key).append("_").append(e.value);
+  return all;
 }
 
 std::vector<Step> PolicySet::explain(const Domain& domain, std::span<const Entry> descriptor) const {

@@ -242,6 +242,7 @@ descriptors:
       - {key: action, rate_limit: {unit: hour, requests_per_unit: 1}}
   - {key: f, value: t1, rate_limit: {unit: hour, requests_per_unit: 2}}
   - {key: f, value: t*, share_threshold: true, rate_limit: {unit: hour, requests_per_unit: 3}}
+  - {key: s*e, share_threshold: true, rate_limit: {unit: hour, requests_per_unit: 4}}
 )");
   EXPECT_EQ(key_of(*set, "d", "files=files/a"), "files=files/*");
   EXPECT_EQ(key_of(*set, "d", "files=files/b"), "files=files/*");
@@ -249,6 +250,9 @@ descriptors:
   EXPECT_EQ(key_of(*set, "d", "user=u1 action=x"), "user=u*|action=x");
   EXPECT_EQ(key_of(*set, "d", "user=u2 action=x"), "user=u*|action=x");
   EXPECT_EQ(key_of(*set, "d", "f=t1"), "f=t1");
+  EXPECT_EQ(key_of(*set, "d", "s*e=x"), "s*e=x") << "met by its name alone, not as a pattern";
+  EXPECT_EQ(key_of(*set, "d", "s*e=e"), "s*e=s*e");
+  EXPECT_EQ(key_of(*set, "d", "s1=xe"), "s1=s*e");
   EXPECT_EQ(key_of(*set, "d", "f=t2"), "f=t*");
 }
 
@@ -281,13 +285,16 @@ descriptors:
 )");
   const std::pair<const char*, const char*> names[] = {
       {"k=x", "d.k_x"},
+      {"k=", "d.k_"},
       {"k=v", "d.k_v"},
       {"route=api method=GET subject=123", "d.route_api.method_GET.subject"},
       {"route=~ method=GET subject=123", "d.route.method_GET.subject"},
       {"user=a action=readfile resource=r", "d.user.action_readfile.resource"},
       {"user=a action=writefile resource=r", "d.user.action_write*.resource"},
       {"user=a action=writefile detail=r", "d.user_a.action_write*.detail_r"},
+      {"user= action=writefile detail=", "d.user.action_write*.detail"},
       {"wild=w1", "d.wild_w*"},
+      {"wild_w=1", "d.wild_w*"},
       {"nothing=x", ""},
   };
   for (const auto& [descriptor, name] : names)

@@ -30,8 +30,8 @@ class Reader : FileReader {
 
   void document(const YamlNode& root, std::vector<Open>& all, bool merge) {
     if (root.kind != YamlNode::Kind::map)
-      return problem(root.place,
-                     std::string("expected a map that begins with \"domain:\", found ") + root.kind_name());
+      return problem(root.place, std::string("expected a map that begins with \"domain:\", found ") +
+                                     root.kind_name() + "; write domain: and a name");
     check_names(root);
     Open* open = domain(root, all, merge);
     const auto defaults = store_defaults(root);

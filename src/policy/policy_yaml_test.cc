@@ -120,20 +120,20 @@ TEST(PolicyYaml, WholeNumbersAsYamlHasThem) {
 // What envoyproxy/ratelimit refuses, one line a reason; `L` is a good rate_limit, the file begins with the
 // domain unless it says otherwise.
 constexpr const char* kRefused[][2] = {
-    {"", "f: expected a map that begins with \"domain:\", found nothing"},
-    {"- a", "f:1:1: expected a map that begins with \"domain:\", found a list"},
+    {"", "f: expected a map that begins with \"domain:\", found nothing; write domain: and a name"},
+    {"- a", "f:1:1: expected a map that begins with \"domain:\", found a list; write domain: and a name"},
     {"descriptors: []", "f:1:1: the domain is missing or empty; write domain: and a name"},
     {"domain: \"\"", "f:1:9: the domain is missing or empty; write domain: and a name"},
     {"descriptors: []\ndomain:", "f:2:1: the domain is missing or empty; write domain: and a name"},
     {"domain: [a]",
-     "f:1:9: domain is a text, found a list\n"
-     "f:1:10: a list of maps is expected in domain, found a single value"},
+     "f:1:9: domain is a text, found a list; write one value\n"
+     "f:1:10: a list of maps is expected in domain, found a single value; write one value"},
     {"domain: d\ndescriptor: []", "f:2:1: unknown field \"descriptor\" (did you mean \"descriptors\"?)"},
-    {"domain: d\n0.25: x", "f:2:1: unknown field \"0.25\""},
+    {"domain: d\n0.25: x", "f:2:1: unknown field \"0.25\"; remove it"},
     {"domain: d\ndescriptors: {}",
      "f:2:14: descriptors is a list, found a map; write - key: and so on below it"},
     {"domain: d\ndescriptors: [a]",
-     "f:2:15: a list of maps is expected in descriptors, found a single value"},
+     "f:2:15: a list of maps is expected in descriptors, found a single value; write - key: and a name"},
     {"D- value: x", "f:3:3: a descriptor has an empty key; write key: and a name"},
     {"D- key:\n  value: v", "f:3:3: a descriptor has an empty key; write key: and a name"},
     {"D- key: \"\"", "f:3:8: a descriptor has an empty key; write key: and a name"},
@@ -158,7 +158,7 @@ constexpr const char* kRefused[][2] = {
      "f:3:12: the rate limit has no unit; write unit: second, minute, hour, day, week, month or year"},
     {"D- {key: k, rate_limit: [x]}",
      "f:3:24: rate_limit is a map, found a list; write unit: and requests_per_unit: below it\n"
-     "f:3:25: a list of maps is expected in rate_limit, found a single value"},
+     "f:3:25: a list of maps is expected in rate_limit, found a single value; write one value"},
     {"D- {key: k, rate_limit: 10}",
      "f:3:24: rate_limit is a map, found a single value; write unit: and requests_per_unit: below it"},
     {"D- {key: k, rate_limit: {unit: day, unlimited: true}}",
@@ -168,7 +168,7 @@ constexpr const char* kRefused[][2] = {
     {"D- {key: k, rate_limit: {unit: day, requests_per_unit: 1, replaces: [{name: \"\"}]}}",
      "f:3:69: an empty entry in replaces; write name: and the name of a rate_limit"},
     {"D- {key: k, rate_limit: {unit: day, requests_per_unit: 1, replaces: [a]}}",
-     "f:3:69: a list of maps is expected in replaces, found a single value"},
+     "f:3:69: a list of maps is expected in replaces, found a single value; write - name: and a name"},
     {"D- {key: k, rate_limit: {unit: day, requests_per_unit: -1}}",
      "f:3:55: requests_per_unit is a whole number from 0 to 4294967295, without quotation marks, found "
      "\"-1\""},
@@ -179,13 +179,26 @@ constexpr const char* kRefused[][2] = {
      "f:3:55: requests_per_unit is a whole number from 0 to 4294967295, without quotation marks, found "
      "\"10\""},
     {"D- {key: k, rate_limit: {unit: day, requests_per_unit: 1.5}}",
-     "f:3:55: the number \"1.5\" is not whole, or too large; if it is a text, write it in quotation marks"},
+     "f:3:55: the number \"1.5\" is not whole, or too large; write a whole one, or a text in quotation "
+     "marks"},
     {"D- {key: k, value: 1.0}",
-     "f:3:19: the number \"1.0\" is not whole, or too large; if it is a text, write it in quotation marks"},
+     "f:3:19: the number \"1.0\" is not whole, or too large; write a whole one, or a text in quotation "
+     "marks"},
     {"D- {key: k, shadow_mode: \"true\"}",
      "f:3:25: shadow_mode is true or false, without quotation marks, found \"true\""},
     {"D- {key: k, value: v, share_threshold: true}",
      "f:3:22: share_threshold is for a value with a *, not for \"k_v\"; remove it or write a *"},
+    {"D- key: \"k\n  rate_limit: L\n", "f:3:8: not YAML: the quotation mark is not closed; close it"},
+    {"D- key: 'it''s\n  # \n\n", "f:3:8: not YAML: the quotation mark is not closed; close it"},
+    {"domain: \"d\n", "f:1:9: not YAML: the quotation mark is not closed; close it"},
+    {"D- {key: k, value: v\n",
+     "f:3:3: a name is a word, not a list or a map; write name: value, and close each { and ["},
+    {"domain: *d",
+     "f:1:9: not YAML: the referenced anchor is not defined; put a text that begins with a special character "
+     "in quotation marks"},
+    {"domain: \"a\\q\"",
+     "f:1:13: not YAML: unknown escape character: q; write \\\\ for a backslash, or take single quotation "
+     "marks"},
     {"domain: d\ndescriptors:\n- key: k\n value: v",
      "f:4:2: not YAML: end of sequence not found; indent what stands in one list alike, each entry behind a "
      "-"},
@@ -204,7 +217,7 @@ TEST(PolicyYaml, EveryRefusalOfTheReferenceNamesPlaceFaultAndMend) {
 
 // What our own fields, or our own strictness, add.
 constexpr const char* kOurs[][2] = {
-    {"domain: d\n---\ndomain: e", "f:3:1: a second document; a file holds one"},
+    {"domain: d\n---\ndomain: e", "f:3:1: a second document; a file holds one, so give it a file of its own"},
     {"domain: d\ndomain: e",
      "f:2:1: \"domain\" stands here a second time (first in line 1); remove or rename one"},
     {"D- {key: k, metadata: x}",
@@ -264,7 +277,6 @@ descriptors:
             "f:5:24: invalid rate limit unit \"foo\"; write second, minute, hour, day, week, month or year\n"
             "f:5:48: requests_per_unit is a whole number from 0 to 4294967295, without quotation marks, "
             "found \"x\"\n"
-            "f:7:28: the rate limit has no unit; write unit: second, minute, hour, day, week, month or year\n"
             "f:7:52: unlimited is true or false, without quotation marks, found \"3\"");
 }
 
@@ -278,9 +290,13 @@ TEST(PolicyYaml, WhatHasNoEffectIsWarnedOf) {
             "f:2:1: key has no effect in the top of the file; it belongs in a descriptor");
   EXPECT_EQ(warned(unfold("D- {key: k, rate_limit: {unlimited: true, requests_per_unit: 5}}")),
             "f:3:42: requests_per_unit has no effect beside unlimited; remove it");
+  EXPECT_EQ(warned(unfold("D- {key: k, rate_limit: {unlimited: true, unit: foo}}")),
+            "f:3:48: unit has no effect beside unlimited; remove it");
   EXPECT_EQ(warned(unfold("D- {key: k, rate_limit: {unit: day}}")),
             "f:3:31: requests_per_unit is missing, which is 0 and refuses all; write it");
   EXPECT_EQ(warned(unfold("D- {key: k, metadata: {any: [1.5, x]}}")), "");
+  EXPECT_EQ(warned("domain: 'd'' \"' # \"'\n \n"), "") << "the quotation marks are closed";
+  EXPECT_EQ(warned("domain: \"d\n\n\n\""), "");
 }
 
 TEST(PolicyYaml, SeveralFilesAndDomains) {

@@ -13,11 +13,22 @@ namespace {
 
 const char* const kUnits = "second, minute, hour, day, week, month or year";
 
+std::string or_remove(std::string nearest) { return nearest.empty() ? "; remove it" : std::move(nearest); }
+
+/// Behind "a list of maps is expected".
+std::string mend_of_list(std::string_view field) {
+  return field == "descriptors" ? "; write - key: and a name"
+         : field == "replaces"  ? "; write - name: and a name"
+                                : "; write one value";
+}
+
 }  // namespace
 
 struct FileReader::Written {
-  bool has_unit = false, has_requests = false, has_burst = false, unlimited = false, unit_is_good = true;
+  bool has_unit = false, has_requests = false, has_burst = false, unit_is_good = true;
+  std::optional<bool> unlimited = false;  // Nothing: it is neither true nor false.
   Place unit_at, requests_at, burst_at, quotas_at;
+  std::string bad_unit;
   std::int64_t burst = 0;
   std::vector<Quota> quotas;
   bool has_quotas = false;
@@ -37,7 +48,7 @@ void FileReader::check_names(const YamlNode& map) {
     if (field == nullptr) {
       problem(place, name == "unit_multiplier"
                          ? "unknown field \"unit_multiplier\"; write quotas: [20/5min] instead"
-                         : "unknown field " + quoted(name) + nearest(name, field_names()));
+                         : "unknown field " + quoted(name) + or_remove(nearest(name, field_names())));
       continue;
     }
     if (name == "metadata") continue;  // Its names are the user's.
@@ -47,10 +58,12 @@ void FileReader::check_names(const YamlNode& map) {
       for (const YamlNode& item : value.list)
         item.kind == YamlNode::Kind::map
             ? check_names(item)
-            : problem(item.place, "a list of maps is expected in " + name + ", found " + item.kind_name());
+            : problem(item.place, "a list of maps is expected in " + name + ", found " + item.kind_name() +
+                                      mend_of_list(name));
     } else if (looks_like_fraction(value)) {
-      problem(value.place, "the number " + quoted(value.scalar) +
-                               " is not whole, or too large; if it is a text, write it in quotation marks");
+      problem(value.place,
+              "the number " + quoted(value.scalar) +
+                  " is not whole, or too large; write a whole one, or a text in quotation marks");
     }
   }
 }
@@ -66,7 +79,7 @@ void FileReader::misplaced(const std::string& name, Place place, Level level) {
 std::string FileReader::text(const YamlNode& node, std::string_view field) {
   if (node.kind == YamlNode::Kind::scalar) return node.scalar;
   if (node.kind != YamlNode::Kind::null)
-    problem(node.place, std::string(field) + " is a text, found " + node.kind_name());
+    problem(node.place, std::string(field) + " is a text, found " + node.kind_name() + "; write one value");
   return {};
 }
 
@@ -160,7 +173,10 @@ std::optional<Rule> FileReader::rate_limit(const YamlNode& node, Place field, co
       problem(find(node, "replaces")->place,
               "replaces should not contain " + quoted(name) +
                   ", the name of the same descriptor; remove it or rename one");
-  w.unlimited ? unlimited(w, rule) : put_together(w, rule, field);
+  if (w.unlimited && *w.unlimited)
+    unlimited(w, rule);
+  else if (w.unlimited)
+    put_together(w, rule, field);
   return rule;
 }
 
@@ -175,6 +191,7 @@ void FileReader::read_field(const std::string& field, Place place, const YamlNod
     rule.requests_per_unit = static_cast<std::uint32_t>(number(value, field, 0, UINT32_MAX, 1));
   } else if (field == "unlimited") {
     w.unlimited = flag(value, field);
+    if (value.kind != YamlNode::Kind::null && !as_bool(value)) w.unlimited.reset();
   } else if (field == "name") {
     rule.name = text(value, field);
   } else if (field == "replaces") {
@@ -207,9 +224,9 @@ void FileReader::read_unit(const YamlNode& node, Rule& rule, Written& w) {
   rule.unit = unit_from(word);
   if (rule.unit != Unit::unknown) return;
   w.unit_is_good = false;
-  problem(node.place, "invalid rate limit unit " + quoted(word) +
-                          nearest(word, {"second", "minute", "hour", "day", "week", "month", "year"}) +
-                          "; write " + kUnits);
+  w.bad_unit = "invalid rate limit unit " + quoted(word) +
+               nearest(word, {"second", "minute", "hour", "day", "week", "month", "year"}) + "; write " +
+               kUnits;
 }
 
 void FileReader::replaces(const YamlNode& node, Rule& rule) {
@@ -256,6 +273,7 @@ void FileReader::unlimited(const Written& w, Rule& rule) {
   if (w.has_burst || w.has_quotas)
     problem(w.has_burst ? w.burst_at : w.quotas_at,
             "unlimited has neither burst nor quotas; remove them or unlimited");
+  if (!w.unit_is_good) warning(w.unit_at, "unit has no effect beside unlimited; remove it");
   if (w.has_requests) warning(w.requests_at, "requests_per_unit has no effect beside unlimited; remove it");
 }
 
@@ -264,7 +282,7 @@ void FileReader::put_together(const Written& w, Rule& rule, Place place) {
   if (own && !w.has_unit)
     return problem(w.has_requests ? w.requests_at : place,
                    std::string("the rate limit has no unit; write unit: ") + kUnits);
-  if (!w.unit_is_good) return;
+  if (!w.unit_is_good) return problem(w.unit_at, w.bad_unit);
   if (own && !w.has_requests)
     warning(w.unit_at, "requests_per_unit is missing, which is 0 and refuses all; write it");
   if (w.has_burst && (!own || rule.requests_per_unit == 0))

@@ -11,13 +11,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <exception>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <tuple>
 #include <utility>
+
+#include "core/file_error.h"
 
 namespace sluice::policy {
 
@@ -45,9 +47,11 @@ std::string_view mend_of(std::string_view error) {
       {Yaml::EOF_IN_SCALAR, "; close the quotation mark"},
       {Yaml::UNKNOWN_TOKEN, kQuote},
       {Yaml::CHAR_IN_SCALAR, kQuote},
+      {Yaml::UNKNOWN_ANCHOR, kQuote},
+      {Yaml::INVALID_ESCAPE, "; write \\\\ for a backslash, or take single quotation marks"},
   });
-  for (const auto& [words, mend] : kMends)
-    if (words == error) return mend;
+  for (const auto& [words, mend] : kMends)  // Some end in what was found.
+    if (error.starts_with(words) && (words.ends_with(": ") || words == error)) return mend;
   return "";
 }
 
@@ -57,11 +61,16 @@ struct Stop {
   std::string message;
 };
 
+constexpr const char* kNameIsAWord =
+    "a name is a word, not a list or a map; write name: value, and close each { and [";
+
 class Builder final : public YAML::EventHandler {
  public:
   Builder(const std::string& file, std::vector<Problem>& problems, const YamlBounds& bounds)
       : file_(file), problems_(problems), bounds_(bounds) {}
   YamlNode take() { return std::move(root_); }
+  /// Where the last scalar begins, if it is quoted.
+  const std::optional<Place>& last_quoted() const { return last_quoted_; }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
@@ -78,6 +87,8 @@ class Builder final : public YAML::EventHandler {
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    last_quoted_.reset();
+    if (tag != "?") last_quoted_ = place_of(mark);
     leaf({.kind = YamlNode::Kind::scalar, .place = place_of(mark), .scalar = value, .quoted = tag != "?"},
          anchor);
   }
@@ -102,7 +113,7 @@ class Builder final : public YAML::EventHandler {
   };
 
   void begin(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
-    if (at_key()) throw Stop{place_of(mark), "a name is a word, not a list or a map"};
+    if (at_key()) throw Stop{place_of(mark), kNameIsAWord};
     if (open_.size() >= static_cast<std::size_t>(bounds_.depth_max))
       throw Stop{place_of(mark), "nested more than " + std::to_string(bounds_.depth_max) + " deep"};
     open_.push_back({.node = {.kind = kind, .place = place_of(mark)}, .anchor = anchor});
@@ -159,7 +170,7 @@ class Builder final : public YAML::EventHandler {
     name(node, anchor);
     if (!at_key()) return add(std::move(node));
     if (node.kind == YamlNode::Kind::list || node.kind == YamlNode::Kind::map)
-      throw Stop{node.place, "a name is a word, not a list or a map"};
+      throw Stop{node.place, kNameIsAWord};
     Open& map = open_.back();
     map.key_next = false;
     const auto [it, first] = map.seen.emplace(node.scalar, node.place);
@@ -190,6 +201,7 @@ class Builder final : public YAML::EventHandler {
   const YamlBounds& bounds_;
   YamlNode root_;
   std::vector<Open> open_;
+  std::optional<Place> last_quoted_;
   std::map<YAML::anchor_t, YamlNode> anchored_;
   std::size_t unfolded_ = 0;
 };
@@ -236,6 +248,22 @@ void check_characters(std::string_view text) {
   }
 }
 
+/// yaml-cpp 0.7 takes the end of the file for the closing mark of what is quoted, if a newline stands before
+/// it; so a file that was cut there, or where one mark is missing, would be another file.
+bool quote_is_open(std::string_view text, const std::string& file, const YamlBounds& bounds) {
+  const auto end = text.find_last_not_of(" \t\r\n");
+  std::istringstream in{std::string(text.substr(0, end + 1))};
+  YAML::Parser parser(in);
+  std::vector<Problem> told;
+  Builder again(file, told, bounds);
+  try {
+    parser.HandleNextDocument(again);
+  } catch (const YAML::Exception& e) {
+    return e.msg == YAML::ErrorMsg::EOF_IN_SCALAR;
+  }
+  return false;
+}
+
 YamlNode parse(std::string_view text, const std::string& file, std::vector<Problem>& problems,
                const YamlBounds& bounds) {
   if (text.size() > bounds.bytes_max)
@@ -246,9 +274,11 @@ YamlNode parse(std::string_view text, const std::string& file, std::vector<Probl
   Builder builder(file, problems, bounds);
   parser.HandleNextDocument(builder);
   YamlNode root = builder.take();
+  if (builder.last_quoted() && quote_is_open(text, file, bounds))
+    throw Stop{*builder.last_quoted(), "not YAML: the quotation mark is not closed; close it"};
   Builder second(file, problems, bounds);
   if (parser.HandleNextDocument(second))
-    throw Stop{second.take().place, "a second document; a file holds one"};
+    throw Stop{second.take().place, "a second document; a file holds one, so give it a file of its own"};
   return root;
 }
 
@@ -290,11 +320,7 @@ YamlNode read_yaml(std::string_view text, const std::string& file, std::vector<P
 
 Result<std::string> read_small_file(const std::string& path, std::size_t bytes_max) {
   const auto failed = [](int code) {
-    const auto* mend = code == ENOENT   ? "; is the path right?"
-                       : code == EACCES ? "; this user may not read it"
-                                        : "";
-    return Error{code == ENOENT ? Code::not_found : Code::unavailable,
-                 std::string("cannot be read: ") + std::strerror(code) + mend};
+    return Error{code == ENOENT ? Code::not_found : Code::unavailable, "cannot be read: " + file_error(code)};
   };
   // Not blocking, so that a pipe in the place of a file cannot hold up a reload.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/file_error.h"
+
 namespace sluice::simulate {
 namespace {
 
@@ -26,7 +28,7 @@ class File final : public ByteSource {
         consumed_ += static_cast<std::uint64_t>(n);
         return static_cast<std::size_t>(n);
       }
-      if (errno != EINTR) return Error{Code::unavailable, path_ + ": " + std::strerror(errno)};
+      if (errno != EINTR) return Error{Code::unavailable, path_ + ": " + file_error(errno)};
     }
   }
   std::uint64_t consumed() const override { return consumed_; }
@@ -133,7 +135,7 @@ class Gzip final : public ByteSource {
 Result<std::unique_ptr<ByteSource>> ByteSource::open(const std::string& path) {
   const int fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    return Error{errno == ENOENT ? Code::not_found : Code::unavailable, path + ": " + std::strerror(errno)};
+    return Error{errno == ENOENT ? Code::not_found : Code::unavailable, path + ": " + file_error(errno)};
   auto file = std::make_unique<File>(path == "-" ? "standard input" : path, fd);
   std::string head(2, '\0');
   std::size_t have = 0;

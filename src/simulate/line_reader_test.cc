@@ -134,7 +134,7 @@ TEST_F(LineReaderFiles, DamagedGzipIsAnError) {
 TEST(ByteSourceTest, NamesTheFileThatIsNotThere) {
   const auto source = ByteSource::open("/no/such/file.log");
   ASSERT_FALSE(source);
-  EXPECT_EQ(source.error().message, "/no/such/file.log: No such file or directory");
+  EXPECT_EQ(source.error().message, "/no/such/file.log: No such file or directory; is the path right?");
 }
 
 }  // namespace

@@ -86,6 +86,10 @@ class WithPolicies(Nginx):
         self.assertEqual((response.status, response.headers["Content-Type"]), (429, "application/problem+json"))
         self.assertEqual(json.loads(text)["status"], 429)
 
+    def test_refusals_become_429_with_the_fields(self):
+        self.go()
+        self.refusals_become_429_with_the_fields("edge.remote_address", '"edge.remote_address";q=4;w=3600', 4, 900)
+
     def test_keys_that_clients_make_up_cannot_write_json(self):
         self.go()
         for key in ('x"}]},{"entries":[{"key":"api_key","value":"ann', "x\\", "k" * 65, "\u00e9"):

@@ -132,20 +132,19 @@ class Proxied(Folder):
             s.sendall(b"GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
             return int(re.search(rb'(?m)^sluice_connections_accepted_total\{door="http"\} (\d+)', until_end(s))[1])
 
-    def refusals_become_429_with_the_fields(self):
-        """Of `LIMITS`, whoever asks."""
-        policy = '"api";q=3;w=10800, "api#1";q=100;w=86400'
-        for left in (2, 1, 0):
+    def refusals_become_429_with_the_fields(self, name="api", policy='"api";q=3;w=10800, "api#1";q=100;w=86400', burst=3, wait=3600):
+        """Of `LIMITS`, unless said otherwise, whoever asks."""
+        for left in reversed(range(burst)):
             response, text = self.ask()
             self.assertEqual((response.status, text), (200, b"application"))
             self.assertEqual(response.headers["RateLimit-Policy"], policy)
-            self.assertTrue(response.headers["RateLimit"].startswith(f'"api";r={left};t='), response.headers["RateLimit"])
+            self.assertTrue(response.headers["RateLimit"].startswith(f'"{name}";r={left};t='), response.headers["RateLimit"])
             self.assertIsNone(response.headers["Retry-After"])
         response, text = self.ask()
         self.assertEqual(response.status, 429)
-        self.assertIn(int(response.headers["Retry-After"]), range(3500, 3601))
+        self.assertIn(int(response.headers["Retry-After"]), range(wait - 100, wait + 1))
         self.assertEqual(response.headers["RateLimit-Policy"], policy)
-        self.assertTrue(response.headers["RateLimit"].startswith('"api";r=0;t='), response.headers["RateLimit"])
+        self.assertTrue(response.headers["RateLimit"].startswith(f'"{name}";r=0;t='), response.headers["RateLimit"])
         self.assertEqual(response.headers["Content-Type"], "application/problem+json")
         self.assertEqual(json.loads(text)["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded")
 

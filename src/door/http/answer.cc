@@ -184,13 +184,17 @@ void write_reply(const Reply& reply, std::span<const Item> items, std::span<cons
 void write_rls(const rls::Requests& requests, std::span<const Decision> decisions, const Reply& reply,
                const RlsOptions& options, std::string& body, std::string& out) {
   rls::Response response;
-  rls::answer(requests, decisions, {reply.first, reply.count}, options, response);
+  std::string fields;
+  rls::answer(requests, decisions, {reply.first, reply.count}, options, response, &fields);
   body.clear();
   rls::write_json(response, body);
   const bool over = response.overall_code() == rls::Response::OVER_LIMIT;
-  wire::write_response(
-      {.status = over ? 429 : 200, .content_type = "application/json", .body = body, .close = reply.close},
-      out);
+  wire::write_response({.status = over ? 429 : 200,
+                        .fields = fields,
+                        .content_type = "application/json",
+                        .body = body,
+                        .close = reply.close},
+                       out);
 }
 
 void write_problem(const Problem& problem, std::string& out) {

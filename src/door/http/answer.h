@@ -15,7 +15,8 @@ namespace sluice::door::http {
 void write_reply(const Reply& reply, std::span<const Item> items, std::span<const Decision> decisions,
                  std::string& body, std::string& out);
 
-/// Envoy's service in JSON: 200, or 429 where the request is over a limit.
+/// Envoy's service in JSON: 200, or 429 where the request is over a limit. With the RateLimit fields of the
+/// descriptor nearest to its limit, for proxies that read no JSON.
 void write_rls(const rls::Requests& requests, std::span<const Decision> decisions, const Reply& reply,
                const RlsOptions& options, std::string& body, std::string& out);
 

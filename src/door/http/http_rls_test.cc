@@ -53,6 +53,37 @@ TEST_F(HttpRls, DecidesAsTheServiceDoes) {
   EXPECT_EQ(t.ask(post("/json", request(user("ann")))).status, 200);
 }
 
+// nginx reads no JSON: what its clients are to be told stands in the head as well.
+TEST_F(HttpRls, TheHeadHasTheRateLimitFields) {
+  auto r = t.ask(post("/json", request(user("ann"))));
+  EXPECT_EQ(r.field("RateLimit-Policy"), R"("per_user";q=2;w=60)");
+  EXPECT_EQ(r.field("RateLimit"), R"("per_user";r=1;t=30)");
+  EXPECT_EQ(r.field("Retry-After"), "");
+  EXPECT_EQ(r.field("X-RateLimit-Limit"), "");
+  t.ask(post("/json", request(user("ann"))));
+  r = t.ask(post("/json", request(user("ann"))));
+  EXPECT_EQ(r.status, 429);
+  EXPECT_EQ(r.field("RateLimit"), R"("per_user";r=0;t=30)");
+  EXPECT_EQ(r.field("Retry-After"), "30");
+  EXPECT_EQ(r.body.find("responseHeadersToAdd"), std::string::npos) << r.body;
+  EXPECT_EQ(t.ask(post("/json", request(R"({"entries":[{"key":"nobody"}]})"))).field("RateLimit"), "");
+}
+
+TEST_F(HttpRls, TheHeadHasThoseThatAreSetAsWell) {
+  TestDoor door({.policies = &policies, .rls = {.x_ratelimit_fields = true, .ratelimit_fields = true}});
+  const auto r = door.ask(post("/json", request(user("ann"))));
+  EXPECT_EQ(r.field("X-RateLimit-Remaining"), "1");
+  EXPECT_EQ(r.field("RateLimit"), R"("per_user";r=1;t=30)");
+  EXPECT_NE(r.body.find(R"({"key":"RateLimit","value":"\"per_user\";r=1;t=30"})"), std::string::npos)
+      << r.body;
+  TestDoor shadow({.policies = &policies, .rls = {.shadow = true}});
+  shadow.ask(post("/json", request(user("ann"), R"(,"hits_addend":2)")));
+  const auto passed = shadow.ask(post("/json", request(user("ann"))));
+  EXPECT_EQ(passed.status, 200);
+  EXPECT_EQ(passed.field("RateLimit"), R"("per_user";r=0;t=30)");
+  EXPECT_EQ(passed.field("Retry-After"), "") << "it is not refused";
+}
+
 TEST_F(HttpRls, ChargesNoneIfOneRefuses) {
   t.ask(post("/json", request(user("ann"), R"(,"hits_addend":2)")));
   const std::string tenant = R"({"entries":[{"key":"tenant","value":"x"}]})";

@@ -51,8 +51,8 @@ void tell(const Told& t, Status& status) {
 class Answer {
  public:
   Answer(const Requests& batch, std::span<const Decision> decisions, const Part& part,
-         const RlsOptions& options, Response& response)
-      : batch_(batch), response_(response) {
+         const RlsOptions& options, Response& response, std::string* head)
+      : batch_(batch), response_(response), head_(head) {
     bool degraded = false;
     for (std::size_t i = part.first; i < part.first + part.count; ++i) {
       const Told t = told(batch, decisions, i);
@@ -64,10 +64,11 @@ class Answer {
     if (degraded) (*response_.mutable_dynamic_metadata()->mutable_fields())["degraded"].set_bool_value(true);
     const bool over = overall_.over();
     add_rules_metadata(decisions, part);
-    response_.set_overall_code(over && !options.shadow ? Response::OVER_LIMIT : Response::OK);
+    const bool refused = over && !options.shadow;
+    response_.set_overall_code(refused ? Response::OVER_LIMIT : Response::OK);
     if (!deciding_) return;
     if (options.x_ratelimit_fields) add_x_fields();
-    if (options.ratelimit_fields) add_ietf_fields(over);
+    if (options.ratelimit_fields || head_ != nullptr) add_ietf_fields(refused, options.ratelimit_fields);
     const bool metadata = options.metadata == RlsOptions::Metadata::always ||
                           (over && options.metadata == RlsOptions::Metadata::refused);
     if (metadata) add_metadata();
@@ -89,7 +90,9 @@ class Answer {
     refused_ = refuses;
   }
 
-  void add(std::string_view key, std::string value) {
+  void add(std::string_view key, std::string value, bool to_response = true) {
+    if (head_ != nullptr) head_->append(key).append(": ").append(value).append("\r\n");
+    if (!to_response) return;
     auto& field = *response_.add_response_headers_to_add();
     field.set_key(std::string(key));
     field.set_value(std::move(value));
@@ -104,7 +107,7 @@ class Answer {
     add("X-RateLimit-Reset", std::to_string(seconds_up(reset)));
   }
 
-  void add_ietf_fields(bool over) {
+  void add_ietf_fields(bool refused, bool to_response) {
     if (!deciding_->verdict) return;
     const Decision& d = deciding_->verdict->decision;
     const Quota& quota = deciding_->quota();
@@ -113,11 +116,12 @@ class Answer {
     std::string policy = name;
     wire::field_parameter(policy, "q", quota.capacity());
     append_window(policy, quota);
-    add("RateLimit-Policy", std::move(policy));
+    add("RateLimit-Policy", std::move(policy), to_response);
     std::string field = name;
     append_remaining(field, d);
-    add("RateLimit", std::move(field));
-    if (over && d.outcome == Outcome::refused) add("Retry-After", std::to_string(seconds_up(d.retry_after)));
+    add("RateLimit", std::move(field), to_response);
+    if (refused && d.outcome == Outcome::refused)
+      add("Retry-After", std::to_string(seconds_up(d.retry_after)), to_response);
   }
 
   /// Of the rules that let the request pass, as envoyproxy/ratelimit merges it: for the proxy to choose by.
@@ -156,6 +160,7 @@ class Answer {
 
   const Requests& batch_;
   Response& response_;
+  std::string* const head_;
   std::optional<Told> deciding_;
   bool refused_ = false;  // deciding_ refuses.
   Overall overall_;
@@ -164,8 +169,8 @@ class Answer {
 }  // namespace
 
 void answer(const Requests& requests, std::span<const Decision> decisions, const Part& part,
-            const RlsOptions& options, Response& response) {
-  const Answer answer(requests, decisions, part, options, response);
+            const RlsOptions& options, Response& response, std::string* head) {
+  const Answer answer(requests, decisions, part, options, response, head);
 }
 
 }  // namespace sluice::door::rls

@@ -1,12 +1,10 @@
 // requests.h: requests of Envoy's rate limit service as part of a door's batch: their descriptors become
 // asks, and the decisions a RateLimitResponse.
 //
-//     if (auto fault = ask(message, options, policies, scratch, requests, batch.asks)) ...   // For each
-//     request. requests.bind_keys(batch.asks);                                                        //
-//     Once.
+//     if (auto fault = ask(message, options, policies, scratch, requests, batch.asks, part)) ...  // Each.
+//     requests.bind_keys(batch.asks);                                                             // Once.
 //     ... the store decides ...
-//     answer(requests, batch.decisions, part, options, response);                            // For each
-//     request.
+//     answer(requests, batch.decisions, part, options, response);                                 // Each.
 //
 // A request's descriptors stand or fall together (Charge::all_or_nothing): the buckets of all rules that
 // count are one chain in the store. Rules that do not decide alone whether the request passes (shadow mode,
@@ -87,9 +85,10 @@ std::optional<Fault> ask(const Request& request, const RlsOptions& options,
                          const std::shared_ptr<const policy::PolicySet>& policies, Scratch& scratch,
                          Requests& requests, std::vector<store::Ask>& asks, Part& part);
 
-/// REQUIRES: an empty response.
+/// REQUIRES: an empty response. Appends to `head`, if there is one, the fields that an HTTP answer has: the
+/// IETF's always, the others as the options say, each a line with CR LF.
 void answer(const Requests& requests, std::span<const Decision> decisions, const Part& part,
-            const RlsOptions& options, Response& response);
+            const RlsOptions& options, Response& response, std::string* head = nullptr);
 
 /// REQUIRES: counts.on().
 void count(const Requests& requests, std::span<const store::Ask> asks, std::span<const Decision> decisions,

@@ -12,26 +12,22 @@
 //
 // What a peer can do at most:
 //
-//     open streams                 streams_max; who opens more is refused (REFUSED_STREAM: it may try again),
-//     or,
-//                                  when it has confirmed that bound, disconnected
-//     fields of one request        head_bytes_max, counted as RFC 9113 6.5.2 does: more of it is not given
-//     on, and
-//                                  Http2Stream::head_too_large is set; from twice that on, the stream is
-//                                  reset
-//     CONTINUATION frames          8 a request, then the connection ends (nghttp2)
-//     cancelled requests           resets_per_second, bursts of resets_burst, then the connection ends:
-//     "rapid
-//                                  reset", CVE-2023-44487 (nghttp2)
-//     frames that are no work      PING, SETTINGS, WINDOW_UPDATE, empty DATA, and whatever made us reset a
-//                                  stream, which costs 20 of them: idle_frames_burst, again
-//                                  idle_frames_per_second a second; every finished request earns 20. Then
-//                                  GOAWAY with ENHANCE_YOUR_CALM
-//     PRIORITY, unknown frames     cost less than their own bytes, bring no answer, and are not counted
-//     SETTINGS in one frame        32 (nghttp2)
-//     unread answers to PING       1000 (nghttp2); and write() after every feed() of a few kilobytes keeps it
-//     far
-//                                  below
+//     open streams               streams_max; who opens more is refused (REFUSED_STREAM: it may try again)
+//                                or, when it has confirmed that bound, disconnected
+//     fields of one request      head_bytes_max, counted as RFC 9113 6.5.2 does: more of it is not given on,
+//                                and Http2Stream::head_too_large is set; from twice that on, the stream is
+//                                reset
+//     CONTINUATION frames        8 a request, then the connection ends (nghttp2)
+//     cancelled requests         resets_per_second, bursts of resets_burst, then the connection ends: "rapid
+//                                reset", CVE-2023-44487 (nghttp2)
+//     frames that are no work    PING, SETTINGS, WINDOW_UPDATE, empty DATA, and whatever made us reset a
+//                                stream, which costs 20 of them: idle_frames_burst, again
+//                                idle_frames_per_second a second; every finished request earns 20. Then
+//                                GOAWAY with ENHANCE_YOUR_CALM
+//     PRIORITY, unknown frames   cost less than their own bytes, bring no answer, and are not counted
+//     SETTINGS in one frame      32 (nghttp2)
+//     unread answers to PING     1000 (nghttp2); and write() after every feed() of a few kilobytes keeps it
+//                                far below
 //
 // Bodies are not kept here; what the owner keeps of them it must bound itself, since the windows are opened
 // again as soon as data has been given to it.
