@@ -197,7 +197,10 @@ class Connection:
         while True:
             part = await self.reader.read(65536)
             await self.behaves()
-            if not part:
+            if not part:  # What was passed on runs all the same: it is waited for, to be counted.
+                self.gone = True
+                while self.waiting:
+                    await asyncio.sleep(0.002)
                 return
             if isinstance(self.proxy.fault, BlackHole):
                 data.clear()  # What comes behind a hole begins in the middle: the connection is of no more use.
