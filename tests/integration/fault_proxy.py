@@ -13,6 +13,7 @@ import dataclasses
 import threading
 
 CALLS = (b"EVALSHA", b"EVAL")
+PROBE = b"sluice:{#probe:"  # A server's own, by which it finds that the store is well again.
 
 
 @dataclasses.dataclass
@@ -86,22 +87,24 @@ def reply_end(data, at=0):
 
 
 def words_of(data):
-    """The first command's first words (enough to know a call), and where it ends."""
+    """The first command, and where it ends."""
     count_end = line_end(data, 0)
     at, words = count_end + 2, []
-    for i in range(int(data[1:count_end])):
+    for _ in range(int(data[1:count_end])):
         end = line_end(data, at)
         size = int(data[at + 1:end])
         at = end + 2 + size + 2
         if at > len(data):
             raise Incomplete
-        words.append(bytes(data[end + 2:end + 2 + size]) if i in (0, 2) else None)
+        words.append(bytes(data[end + 2:end + 2 + size]))
     return words, at
 
 
-@dataclasses.dataclass
-class Call:
-    keys: int  # 0: another command.
+class Command:
+    def __init__(self, words):
+        self.is_call = words[0] in CALLS
+        self.size = int(words[2]) if self.is_call else 0                             # Its keys.
+        self.keys = sum(not k.startswith(PROBE) for k in words[3:3 + self.size])  # Those that somebody asked for.
 
 
 class FaultProxy:
@@ -110,7 +113,7 @@ class FaultProxy:
         self.fault = None
         self.calls = 0           # Calls of the script that came from Sluice.
         self.answered = 0        # Those whose reply was passed on whole.
-        self.lost_keys = 0       # Keys in the calls that ran, and whose reply was not passed on.
+        self.lost_keys = 0       # Keys in the calls that ran and whose reply was not passed on; probes apart.
         self.accepted = 0
         self.garbage = 0
         self.open = set()
@@ -215,10 +218,10 @@ class Connection:
                 pass
 
     def request(self, words, whole):
-        call = Call(int(words[2]) if words[0] in CALLS else 0)
-        self.proxy.calls += call.keys > 0
+        command = Command(words)
+        self.proxy.calls += command.is_call
         if not self.gone:
-            self.waiting.append(call)
+            self.waiting.append(command)
             self.store.write(whole)
 
     async def replies(self, from_store):
@@ -234,21 +237,21 @@ class Connection:
             except Incomplete:
                 pass
 
-    async def reply(self, call, reply):
+    async def reply(self, command, reply):
         await self.behaves()
         fault = self.proxy.fault
         if isinstance(fault, Delay):
             await asyncio.sleep(fault.seconds)
-        if call.keys and isinstance(fault, Drop) and self.proxy.calls % fault.every == 0:
+        if command.is_call and isinstance(fault, Drop) and self.proxy.calls % fault.every == 0:
             self.hang_up()
-        if call.keys and isinstance(fault, Cut) and not self.gone:
+        if command.is_call and isinstance(fault, Cut) and not self.gone:
             self.writer.write(reply[:fault.at])
             self.hang_up()
         if self.gone:
-            self.proxy.lost_keys += 0 if reply.startswith(b"-") else call.keys
+            self.proxy.lost_keys += 0 if reply.startswith(b"-") else command.keys
             return
-        if call.keys and isinstance(fault, Garbage):
-            reply = fault.make(call.keys)
+        if command.is_call and isinstance(fault, Garbage):
+            reply = fault.make(command.size)
             self.proxy.garbage += 1
         if isinstance(fault, Trickle):
             for byte in reply:
@@ -260,7 +263,7 @@ class Connection:
         else:
             reply, self.held = self.held + reply, reply if isinstance(fault, Late) else b""
             self.writer.write(reply[:len(reply) - len(self.held)])
-        self.proxy.answered += call.keys > 0
+        self.proxy.answered += command.is_call
 
     def hang_up(self):
         """Sluice sees the end; what it has sent still runs, which only the proxy knows."""

@@ -180,10 +180,10 @@ DAY = 86400
 
 class Load:
     """Clients that ask one after the other until they are told to stop, each for a key of its own or for the first of
-    `keys`. A bucket gains a token a day, so what is granted is what it held. Every question and every answer is counted."""
+    `keys`; with `fresh`, for a new one each time. A bucket gains a token a day, so what is granted is what it held. Every question and every answer is counted."""
 
-    def __init__(self, servers, burst, clients=4, keys=None, pause=0.001):
-        self.burst, self.pause = burst, pause
+    def __init__(self, servers, burst, clients=4, keys=None, pause=0.001, fresh=False):
+        self.burst, self.pause, self.fresh = burst, pause, fresh
         self.keys = ["load%d" % i for i in range(clients)] if keys is None else keys
         self.sent = dict.fromkeys(self.keys, 0)
         self.granted = dict.fromkeys(self.keys, 0)
@@ -204,7 +204,7 @@ class Load:
                 begin = time.monotonic()
                 with self.lock:
                     self.sent[key] += 1
-                reply = client.throttle(key, self.burst - 1, 1, DAY)
+                reply = client.throttle("%s-%d" % (key, self.sent[key]) if self.fresh else key, self.burst - 1, 1, DAY)
                 took = time.monotonic() - begin
                 with self.lock:
                     self.answered += 1
@@ -236,14 +236,21 @@ class Load:
 def charged(redis, key, burst):
     """What the store holds of a bucket that gains a token a day: the tokens that were taken, by the store's clock."""
     value = redis.ask("GET", "sluice:{#throttle:%s}" % key)
-    if value == b"$-1":
-        return 0
+    return 0 if value == b"$-1" else tokens(value, burst)
+
+
+def charges(redis, burst):
+    """The same, of each bucket that there is."""
+    values = redis.ask("EVAL", "local o = '' for _, k in ipairs(redis.call('KEYS', 'sluice:{#throttle:*')) do o = o .. redis.call('GET', k) end return o", 0)
+    return [tokens(values[i:i + 24], burst) for i in range(0, len(values), 24)]
+
+
+def tokens(value, burst):
     tat, latest = struct.unpack_from("<dd", value)
-    with_time = (tat - latest) / (DAY * 1e6)
-    taken = round(with_time)
-    if not 0 <= taken <= burst or abs(with_time - taken) > 0.01:  # It refills by 0.01 in a quarter of an hour.
-        raise AssertionError((key, with_time))
-    return taken
+    exact = (tat - latest) / (DAY * 1e6)
+    if not 0 <= round(exact) <= burst or abs(exact - round(exact)) > 0.01:  # It refills by 0.01 in a quarter of an hour.
+        raise AssertionError(exact)
+    return round(exact)
 
 
 def with_every_program(*cases):
