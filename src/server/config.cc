@@ -45,8 +45,8 @@ constexpr std::array kSettings = {
             &Config::store_queue, 1, 1'000'000'000},
     Setting{"store-instances", "N",
             "Servers that share the store. While it is away, on_store_failure: local lets each of them "
-            "grant 1/N of a quota.",
-            &Config::store_instances, 1, 1'000'000},
+            "grant 1/N of a quota. 0: as many as the store saw last.",
+            &Config::store_instances, 0, 1'000'000},
     Setting{
         "on-store-failure", "RULE",
         "What holds for CL.THROTTLE and GCRA while the shared store is away: allow, deny, or local. Named "

@@ -43,7 +43,7 @@ struct Config {
   std::string store = "local";  ///< Or a URL: redis/url.h.
   Duration store_deadline = std::chrono::milliseconds(20);
   std::int64_t store_queue = 100'000;
-  std::int64_t store_instances = 1;
+  std::int64_t store_instances = 0;  ///< 0: learned (census.h).
   store::OnFailure on_store_failure = store::OnFailure::local;
   Duration refusals_kept = std::chrono::milliseconds(100);
   std::int64_t threads = 0;  ///< 0: one a processor.

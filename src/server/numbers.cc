@@ -95,6 +95,9 @@ void shared_numbers(std::vector<Family>& all, const SharedNumbers& n) {
                         number(n.unknown.load(relaxed))));
   all.push_back(counter("sluice_store_errors_total", "Error replies; the log says which.",
                         number(n.errors.load(relaxed))));
+  all.push_back(gauge("sluice_store_instances",
+                      "Servers that share the store, as configured or as the store saw last.",
+                      number(n.instances.load(relaxed))));
   all.push_back(
       gauge("sluice_store_owed_tokens",
             "Tokens that limits with on_store_failure: local granted while the shared store was away and "

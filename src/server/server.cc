@@ -73,6 +73,7 @@ struct Server::Impl {
   Process process;
   store::LocalStore store;
   store::Arrears arrears;
+  std::atomic<std::int64_t> instances{1};  // That share the store.
   Snapshots snapshots;
   policy::Current limits{std::make_shared<const policy::LimitSet>()};
   policy::CurrentPolicies policies{std::make_shared<const policy::PolicySet>()};
@@ -93,10 +94,11 @@ Status Server::Impl::open_store() {
   if (config.store == "local") return Done{};
   const auto place = SharedPlace::of(config);
   if (!place) return place.error();
+  instances = std::max<std::int64_t>(config.store_instances, 1);
   store_log = std::make_unique<StoreLog>(place->text);
   for (Seat& seat : seats)
-    seat.shared = std::make_unique<SharedSeat>(seat.loop, store, arrears, config, *place, *store_log,
-                                               &seat == &seats.front());
+    seat.shared = std::make_unique<SharedSeat>(seat.loop, store, arrears, instances, config, *place,
+                                               *store_log, &seat == &seats.front());
   return Done{};
 }
 
@@ -182,6 +184,7 @@ std::unique_ptr<SharedNumbers> Server::Impl::shared_numbers() const {
   sum->up = up == seats.size();
   sum->owed = static_cast<std::uint64_t>(arrears.tokens());
   sum->debts_forgotten = arrears.forgotten();
+  sum->instances = static_cast<std::uint64_t>(instances.load());
   return sum;
 }
 

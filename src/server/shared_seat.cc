@@ -52,10 +52,11 @@ void SharedNumbers::add(const SharedNumbers& o) {
 }
 
 SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears,
-                       const Config& config, const SharedPlace& place, StoreLog& log, bool first)
+                       std::atomic<std::int64_t>& instances, const Config& config, const SharedPlace& place,
+                       StoreLog& log, bool first)
     : log_(log),
       first_(first),
-      fallback_(local, config.store_instances, &arrears),
+      fallback_(local, instances, &arrears),
       store_(way_, fallback_,
              {.lane = {.deadline = config.store_deadline,
                        .asks_max = static_cast<std::size_t>(config.store_queue)},
@@ -66,6 +67,7 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears
               .wake_at = [this](Time when) { wake_at(when); },
               .trouble = [this](std::string_view what) { trouble(what); }}),
       random_(random_seed()),
+      instances_(instances),
       timers_(loop) {
   redis::Client::Listener* const heard = this;
   if (const auto* one = std::get_if<redis::Client::Options>(&place.options)) {
@@ -80,7 +82,10 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears
     options.primary.seed = random_();
     server_ = std::make_unique<redis::SentinelNode>(loop, options, heard);
   }
+  if (first && config.store_instances == 0)
+    census_.emplace(loop, way_, instances, [this](std::string_view what) { trouble(what); });
   timers_.every(kPublishEvery, [this] {
+    fallback_.share_among(instances_.load(relaxed));
     store_.repay(Clock::now());
     publish();
   });
@@ -108,6 +113,7 @@ void SharedSeat::identified(redis::Reply reply) {
   if (!run_id_.empty() && (id.empty() || id != run_id_)) store_.server_changed();
   run_id_ = id.empty() ? "unknown" : id;
   known_ = true;
+  if (census_) census_->enter();
   if (first_) log_.up(connected_);
   publish();
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <variant>
@@ -12,6 +13,7 @@
 #include "net/timers.h"
 #include "redis/client.h"
 #include "redis/sentinel.h"
+#include "server/census.h"
 #include "server/config.h"
 #include "server/store_log.h"
 #include "store/local/local_store.h"
@@ -25,8 +27,8 @@ struct SharedNumbers {
   Number calls{0}, decisions{0}, remembered{0}, degraded{0}, unknown{0}, errors{0}, scripts_loaded{0},
       repaid{0};
   Number outstanding{0};
-  Number owed{0}, debts_forgotten{0};  ///< Of the whole process.
-  std::atomic<bool> up{false};         ///< Connected, and its breaker closed.
+  Number owed{0}, debts_forgotten{0}, instances{1};  ///< Of the whole process.
+  std::atomic<bool> up{false};                       ///< Connected, and its breaker closed.
 
   void add(const SharedNumbers& other);
 };
@@ -42,10 +44,11 @@ struct SharedPlace {
 
 class SharedSeat final : private redis::Client::Listener {
  public:
-  /// Begins to connect. `loop`, `local`, `arrears` and `log` outlive it. `first`: it tells the log of the
-  /// connection's ups and downs, for all.
-  SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears, const Config& config,
-             const SharedPlace& place, StoreLog& log, bool first);
+  /// Begins to connect. `loop`, `local`, `arrears`, `instances` and `log` outlive it. `first`: it tells the
+  /// log of the connection's ups and downs, for all.
+  SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears,
+             std::atomic<std::int64_t>& instances, const Config& config, const SharedPlace& place,
+             StoreLog& log, bool first);
   ~SharedSeat();
 
   store::Store& store() { return store_; }
@@ -108,6 +111,8 @@ class SharedSeat final : private redis::Client::Listener {
   redis::Client* only_ = nullptr;  // server_, if it is one connection and not Sentinel's.
   SharedNumbers numbers_;
   std::mt19937_64 random_;
+  std::atomic<std::int64_t>& instances_;
+  std::optional<Census> census_;  // The first's, if the number of instances is to be learned.
   net::Timers timers_;
 };
 

@@ -13,7 +13,8 @@ import dataclasses
 import threading
 
 CALLS = (b"EVALSHA", b"EVAL")
-PROBE = b"sluice:{#probe:"  # A server's own, by which it finds that the store is well again.
+CENSUS = b"sluice:{#instances}"
+OWN = (CENSUS, b"sluice:{#probe:")  # What servers ask for themselves: who shares the store, and whether it is well again.
 
 
 @dataclasses.dataclass
@@ -102,9 +103,9 @@ def words_of(data):
 
 class Command:
     def __init__(self, words):
-        self.is_call = words[0] in CALLS
+        self.is_call = words[0] in CALLS and words[3] != CENSUS
         self.size = int(words[2]) if self.is_call else 0                             # Its keys.
-        self.keys = sum(not k.startswith(PROBE) for k in words[3:3 + self.size])  # Those that somebody asked for.
+        self.keys = sum(not k.startswith(OWN) for k in words[3:3 + self.size])  # Those that somebody asked for.
 
 
 class FaultProxy:
@@ -113,7 +114,7 @@ class FaultProxy:
         self.fault = None
         self.calls = 0           # Calls of the script that came from Sluice.
         self.answered = 0        # Those whose reply was passed on whole.
-        self.lost_keys = 0       # Keys in the calls that ran and whose reply was not passed on; probes apart.
+        self.lost_keys = 0       # Keys in the calls that ran and whose reply was not passed on; those apart.
         self.accepted = 0
         self.garbage = 0
         self.open = set()

@@ -123,6 +123,23 @@ class Shared(unittest.TestCase):
                     eventually(lambda: metric(server, "sluice_store_owed_tokens") == 0)
                 self.assertEqual(Client(one).throttle("k", 9, 1, 3600)[:3], [1, 10, 0])
 
+    def test_how_many_share_the_store_is_learned_from_it(self):
+        with Redis(self.program) as redis:
+            with shared(redis, http="127.0.0.1:0") as one, shared(redis, http="127.0.0.1:0") as two:
+                def count(n):
+                    eventually(lambda: metric(one, "sluice_store_instances") == n, lambda: "never %d" % n)
+                count(2)
+                eventually(lambda: metric(two, "sluice_store_instances") == 2)
+                with shared(redis):
+                    count(3)
+                count(2)  # Ten seconds later.
+                eventually(lambda: metric(two, "sluice_store_instances") == 2)
+                time.sleep(0.5)  # Each loop takes it over within a tenth of a second.
+                redis.kill()
+                for server in one, two:
+                    server.eventually_says("until it is back")
+                    self.assertEqual([Client(server).throttle("k", 9, 1, 3600)[0] for _ in range(6)], [0] * 5 + [1])
+
     def test_a_quota_that_no_shared_store_can_count_is_refused_with_the_mend(self):
         with tempfile.TemporaryDirectory() as folder, Redis(self.program) as redis:
             limits = os.path.join(folder, "limits.yaml")

@@ -45,6 +45,11 @@ Quota share_of(const Quota& quota, std::int64_t instances) {
   return quota;
 }
 
+void Fallback::share_among(std::int64_t instances) {
+  if (instances_ != instances) shares_.clear();
+  instances_ = instances;
+}
+
 void Fallback::decide(const Chain& chain, Time now) {
   bool deny = false, allow = true;
   for (const Ask& ask : chain.asks) {

@@ -26,6 +26,9 @@ class Fallback {
   /// Decides the chain without its store: the strictest rule of its limits holds for all of it.
   void decide(const Chain& chain, Time now);
 
+  /// Of so many instances from now on. REQUIRES: instances >= 1.
+  void share_among(std::int64_t instances);
+
   /// Whether anything is owed to the store, cheaply; then there are arrears().
   bool owes() const { return arrears_ != nullptr && arrears_->any(); }
   Arrears* arrears() { return arrears_; }
@@ -50,7 +53,7 @@ class Fallback {
   };
 
   Store& local_;
-  const std::int64_t instances_;
+  std::int64_t instances_;
   Arrears* const arrears_;
   std::unordered_map<Spec, Quota, SpecHash> shares_;  // Clients of CL.THROTTLE can name many: bounded.
 };
