@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "wire/http2/http2_memory.h"
+
 namespace sluice::wire {
 
 namespace {
@@ -212,7 +214,7 @@ Http2Server::Http2Server(const Limits& limits, Http2Owner& owner, Time now)
   nghttp2_option_set_stream_reset_rate_limit(option, limits.resets_burst, limits.resets_per_second);
   nghttp2_option_set_max_continuations(option, 8);
   nghttp2_option_set_max_settings(option, 32);
-  nghttp2_session_server_new2(&session_, callbacks, this, option);
+  nghttp2_session_server_new3(&session_, callbacks, this, option, http2_memory());
   nghttp2_option_del(option);
   const std::array<nghttp2_settings_entry, 4> settings{{
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams_max},
