@@ -80,7 +80,7 @@ Result<Duration> parse_period(std::string_view whole, Scanner& in) {
     if (!number) return bad(whole, "a number is above 2^63-1");
     count = *number;
   }
-  std::string_view name = in.word();
+  const std::string_view name = in.word();
   const auto find = [](std::string_view n) -> const PeriodName* {
     for (const auto& p : kPeriods)
       if (p.name == n) return &p;
