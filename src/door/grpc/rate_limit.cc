@@ -8,15 +8,13 @@ void should_rate_limit(GrpcSession& session, GrpcCall& call, std::string_view by
   using wire::GrpcCode;
   GrpcDoor& door = session.door();
   Workspace& workspace = door.workspace();
-  auto& request = *workspace.request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+  if (!rls::read_request(bytes, workspace.scratch.asked))
     return session.fail(call, GrpcCode::internal,
                         "the message is no envoy.service.ratelimit.v3.RateLimitRequest");
   GrpcBatch& batch = session.batch();
   rls::Part part;
-  const auto fault = rls::ask(request, door.options().rls, door.policies(), workspace.scratch, batch.requests,
-                              batch.asks, part);
-  workspace.shrink(bytes.size());
+  const auto fault = rls::ask(workspace.scratch.asked, door.options().rls, door.policies(), workspace.scratch,
+                              batch.requests, batch.asks, part);
   if (fault)
     return session.fail(call, fault->reference ? GrpcCode::unknown : GrpcCode::invalid_argument,
                         fault->message);

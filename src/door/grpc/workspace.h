@@ -25,15 +25,13 @@ struct Workspace {
     call->clear();
     if (calls.size() < kSpareMax) calls.push_back(std::move(call));
   }
-  /// After a request or a response of unusual size, whose memory would stay for ever.
+  /// After a response of unusual size, whose memory would stay for ever.
   void shrink(std::size_t bytes) {
     constexpr std::size_t kUsual = 16 * 1024;
     if (bytes <= kUsual) return;
-    request = std::make_unique<rls::Request>();
     response = std::make_unique<rls::Response>();
   }
 
-  std::unique_ptr<rls::Request> request = std::make_unique<rls::Request>();
   std::unique_ptr<rls::Response> response = std::make_unique<rls::Response>();
   rls::Scratch scratch;
   std::string unpacked;  ///< A message that came compressed.

@@ -13,13 +13,14 @@ constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 
 void should_rate_limit(Call& call) {
   if (!has_json(call)) return;
-  rls::Request request;
-  const auto problem = rls::read_json(call.request.body, request);
-  if (!problem.empty()) return refuse(call, 400, problem);
+  std::string bytes;
   rls::Scratch scratch;
+  const auto problem = rls::read_json(call.request.body, bytes);
+  if (!problem.empty()) return refuse(call, 400, problem);
+  if (!rls::read_request(bytes, scratch.asked)) return refuse(call, 400, "the body is no RateLimitRequest");
   rls::Part part;
-  const auto fault = rls::ask(request, call.door.options().rls, call.door.policies(), scratch, call.batch.rls,
-                              call.batch.asks, part);
+  const auto fault = rls::ask(scratch.asked, call.door.options().rls, call.door.policies(), scratch,
+                              call.batch.rls, call.batch.asks, part);
   if (fault) return refuse(call, 400, fault->message);
   call.batch.replies.push_back(
       {.form = Reply::Form::rls, .close = call.close(), .first = part.first, .count = part.count});

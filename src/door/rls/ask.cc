@@ -7,10 +7,12 @@ namespace sluice::door::rls {
 
 namespace {
 
-using Descriptor = envoy::extensions::common::ratelimit::v3::RateLimitDescriptor;
+using Descriptor = Asked::Descriptor;
 
 /// As many asks as the store decides together.
 constexpr std::size_t kTogetherMax = 32;
+/// The largest of Envoy's RateLimitUnit.
+constexpr std::int32_t kUnitMax = 6;
 
 /// Envoyproxy/ratelimit's groups: descriptors of one backend and model, or else of the same entries.
 std::string group_of(std::span<const policy::Entry> entries) {
@@ -26,7 +28,7 @@ std::string group_of(std::span<const policy::Entry> entries) {
 /// One request on its way into the batch.
 class Asking {
  public:
-  Asking(const Request& request, const RlsOptions& options, Scratch& scratch, Requests& batch,
+  Asking(const Asked& request, const RlsOptions& options, Scratch& scratch, Requests& batch,
          std::vector<store::Ask>& asks)
       : request_(request),
         options_(options),
@@ -40,10 +42,10 @@ class Asking {
   /// False: more than can be decided together. Then the batch is as it was, but for some dead keys.
   bool ask() {
     const policy::PolicySet& policies = *batch_.policies;
-    const policy::Domain* const domain = policies.find(request_.domain());
+    const policy::Domain* const domain = policies.find(request_.domain);
     bool replaces = false;
-    for (const Descriptor& descriptor : request_.descriptors()) {
-      read_entries(descriptor);
+    for (const Descriptor& descriptor : request_.descriptors) {
+      entries_ = request_.entries_of(descriptor);
       batch_.matches.push_back(match(policies, domain, descriptor));
       batch_.items.push_back({});
       const policy::Match& m = batch_.matches.back();
@@ -51,39 +53,32 @@ class Asking {
       batch_.items.back().hits =
           static_cast<std::uint32_t>(std::min<std::uint64_t>(hits(descriptor), UINT32_MAX));
       if (m.rule->stat_by_value && !brought(m))
-        name(batch_.items.back(), policies.stat_name(*domain, scratch_.entries));
+        name(batch_.items.back(), policies.stat_name(*domain, entries_));
       replaces |= !m.rule->replaces.empty();
-      if (descriptor.is_negative_hits())
+      if (descriptor.is_negative_hits)
         batch_.items.back().role = Item::Role::refund;
       else
         set_role(*m.rule, m, batch_.items.back());
     }
     if (replaces) policy::drop_replaced(std::span(batch_.matches).subspan(first_));
-    if (domain == nullptr) name_all(request_.domain());
+    if (domain == nullptr) name_all(request_.domain);
     return append();
   }
 
  private:
-  void read_entries(const Descriptor& descriptor) {
-    auto& entries = scratch_.entries;
-    entries.clear();
-    for (const auto& entry : descriptor.entries()) entries.push_back({entry.key(), entry.value()});
-  }
-
   policy::Match match(const policy::PolicySet& policies, const policy::Domain* domain,
                       const Descriptor& descriptor) {
-    const auto& entries = scratch_.entries;
-    if (descriptor.has_limit()) {
+    if (descriptor.has_limit) {
+      const bool known = descriptor.limit_unit > 0 && descriptor.limit_unit <= kUnitMax;
       auto rule = policies.override_rule(
-          domain, entries, descriptor.limit().requests_per_unit(),
-          static_cast<policy::Unit>(
-              descriptor.limit().unit() <= 6 ? std::max(descriptor.limit().unit() + 0, 0) : 0));
+          domain, entries_, descriptor.limit_requests_per_unit,
+          known ? static_cast<policy::Unit>(descriptor.limit_unit) : policy::Unit::unknown);
       if (rule != nullptr) {
         batch_.rules.push_back(std::move(rule));
-        return policy::PolicySet::match_override(*batch_.rules.back(), entries, batch_.keys);
+        return policy::PolicySet::match_override(*batch_.rules.back(), entries_, batch_.keys);
       }
     }
-    return policies.match(domain, entries, batch_.keys);
+    return policies.match(domain, entries_, batch_.keys);
   }
 
   void set_role(const policy::Rule& rule, const policy::Match& match, Item& item) {
@@ -92,7 +87,7 @@ class Asking {
     } else if (rule.quota_mode) {
       item.role = Item::Role::quota;
       auto& groups = scratch_.groups;
-      const auto name = group_of(scratch_.entries);
+      const auto name = group_of(entries_);
       const auto at = std::find(groups.begin(), groups.end(), name);
       item.group = static_cast<std::uint8_t>(std::min<std::ptrdiff_t>(at - groups.begin(), 255));
       if (at == groups.end()) groups.push_back(name);
@@ -116,8 +111,8 @@ class Asking {
   }
 
   std::uint64_t hits(const Descriptor& descriptor) const {
-    if (descriptor.has_hits_addend()) return descriptor.hits_addend().value();  // 0 only looks.
-    return std::max<std::uint64_t>(request_.hits_addend(), 1);
+    if (descriptor.hits_addend) return *descriptor.hits_addend;  // 0 only looks.
+    return std::max<std::uint64_t>(request_.hits_addend, 1);
   }
 
   /// First those that decide, as one chain, then the others, each for itself.
@@ -151,12 +146,13 @@ class Asking {
     const policy::Rule& rule = *batch_.matches[i].rule;
     Item& item = batch_.items[i];
     item.first = static_cast<std::uint32_t>(asks_.size());
-    const auto tokens = rule.tokens(hits(request_.descriptors(static_cast<int>(i - first_))));
+    const auto tokens = rule.tokens(hits(request_.descriptors[i - first_]));
     policy::append_asks(*rule.limit, {}, tokens, op, Duration{0}, asks_);  // bind_keys() gives the key.
     item.asks = static_cast<std::uint16_t>(asks_.size() - item.first);
   }
 
-  const Request& request_;
+  const Asked& request_;
+  std::span<const policy::Entry> entries_;  // Of the descriptor that is being matched.
   const RlsOptions& options_;
   Scratch& scratch_;
   Requests& batch_;
@@ -166,12 +162,12 @@ class Asking {
 
 }  // namespace
 
-std::optional<Fault> ask(const Request& request, const RlsOptions& options,
+std::optional<Fault> ask(const Asked& request, const RlsOptions& options,
                          const std::shared_ptr<const policy::PolicySet>& policies, Scratch& scratch,
                          Requests& requests, std::vector<store::Ask>& asks, Part& part) {
-  if (request.domain().empty()) return Fault{true, "rate limit domain must not be empty"};
-  if (request.descriptors().empty()) return Fault{true, "rate limit descriptor list must not be empty"};
-  const auto descriptors = static_cast<std::size_t>(request.descriptors_size());
+  if (request.domain.empty()) return Fault{true, "rate limit domain must not be empty"};
+  if (request.descriptors.empty()) return Fault{true, "rate limit descriptor list must not be empty"};
+  const std::size_t descriptors = request.descriptors.size();
   if (descriptors > options.descriptors_max)
     return Fault{false, "descriptors: at most " + std::to_string(options.descriptors_max) + " in a request"};
   if (requests.policies == nullptr) requests.policies = policies;

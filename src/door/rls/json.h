@@ -8,8 +8,9 @@
 
 namespace sluice::door::rls {
 
-/// Gives "" or what is wrong. A field that the message does not have is an error.
-std::string read_json(std::string_view text, Request& request);
+/// A RateLimitRequest's bytes out of its JSON. Gives "" or what is wrong; a field that the message does not
+/// have is an error.
+std::string read_json(std::string_view text, std::string& bytes);
 void write_json(const Response& response, std::string& out);
 
 }  // namespace sluice::door::rls

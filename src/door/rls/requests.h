@@ -1,7 +1,8 @@
 // requests.h: requests of Envoy's rate limit service as part of a door's batch: their descriptors become
 // asks, and the decisions a RateLimitResponse.
 //
-//     if (auto fault = ask(message, options, policies, scratch, requests, batch.asks, part)) ...  // Each.
+//     if (!read_request(bytes, scratch.asked)) ...                                                // Each.
+//     if (auto fault = ask(scratch.asked, options, policies, scratch, requests, asks, part)) ...  // Each.
 //     requests.bind_keys(batch.asks);                                                             // Once.
 //     ... the store decides ...
 //     answer(requests, batch.decisions, part, options, response);                                 // Each.
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "door/decision_counts.h"
+#include "door/rls/asked.h"
 #include "door/rls/options.h"
 #include "envoy/service/ratelimit/v3/rls.pb.h"
 #include "policy/policy_set.h"
@@ -69,8 +71,8 @@ struct Requests {
 
 /// Used again from request to request.
 struct Scratch {
-  std::vector<policy::Entry> entries;  ///< Of the descriptor that is being matched.
-  std::vector<std::string> groups;     ///< Quota mode's, of the request that is being read.
+  Asked asked;                      ///< The request that is being read.
+  std::vector<std::string> groups;  ///< Its quota groups.
 };
 
 /// Why a request is not decided. Then nothing was asked for it.
@@ -79,9 +81,9 @@ struct Fault {
   std::string message;
 };
 
-/// Appends the request's asks, and its items to `requests`: `part` says where. `policies` are used for the
-/// batch if it has none yet.
-std::optional<Fault> ask(const Request& request, const RlsOptions& options,
+/// Appends the request's asks (which keep no view into it), and its items to `requests`: `part` says where.
+/// `policies` are used for the batch if it has none yet.
+std::optional<Fault> ask(const Asked& request, const RlsOptions& options,
                          const std::shared_ptr<const policy::PolicySet>& policies, Scratch& scratch,
                          Requests& requests, std::vector<store::Ask>& asks, Part& part);
 
