@@ -52,13 +52,18 @@ class Lease {
   /// Spends `amount` tokens, all or none.
   bool take(const Rate& rate, std::int64_t amount, Time now, const Drift& drift) {
     if (usable(rate, now, drift) < amount) return false;
+    spend(rate, amount);
+    return true;
+  }
+  /// REQUIRES: usable() has just said that there are as many.
+  void spend(const Rate& rate, std::int64_t amount) {
     for (Part& part : parts_) {
-      const std::int64_t n = std::min(amount, (part.end - part.at) / rate.per_token);
+      const bool all = part.at + amount * rate.per_token <= part.end;  // Mostly: without a division.
+      const std::int64_t n = all ? amount : (part.end - part.at) / rate.per_token;
       part.at += n * rate.per_token;
       amount -= n;
-      if (amount == 0) break;
+      if (amount == 0) return;
     }
-    return true;
   }
 
   /// Tokens that could be spent now. What has evaporated is gone for good.

@@ -41,38 +41,37 @@ Leases::Held& Leases::held(const Family& family, std::string_view key) {
   return held;
 }
 
-bool Leases::take(const Ask& ask, Time now, Decision& decision) {
+Leases::Taken Leases::take(const Ask& ask, Time now, Decision& decision) {
   Held* held = find(*ask.family, ask.key);
-  if (held == nullptr) return false;
+  if (held == nullptr) return Taken::no;
   const auto& rate = ask.quota->narrow();
-  if (!held->lease.take(rate, ask.amount, now, options_.drift)) return false;
-  const std::int64_t ahead = std::clamp<std::int64_t>(
-      held->told_ahead - Lease::passed(held->told_sent, rate, now, {0, Duration{0}}) - held->lease.unspent(),
-      0, rate.full);
+  const std::int64_t left = held->lease.usable(rate, now, options_.drift) - ask.amount;
+  if (left < 0) return Taken::no;
+  held->lease.spend(rate, ask.amount);
+  const std::int64_t passed = Lease::passed(held->told_sent, rate, now, {0, Duration{0}});
+  const std::int64_t ahead =
+      std::clamp<std::int64_t>(held->told_ahead - passed - held->lease.unspent(), 0, rate.full);
   decision = decide(rate, Step<std::int64_t>{Outcome::allowed, true, ahead, 0, ask.amount});
   decision.origin = Origin::leased;
   ++stats_.asks;
   stats_.spent += static_cast<std::uint64_t>(ask.amount);
-  return true;
+  const bool few = left <= held->size / 2 && held->order == nullptr && now >= held->not_before;
+  return few ? Taken::of_few : Taken::yes;
 }
 
 std::optional<Chain> Leases::ahead(const Ask& ask, bool went, Time now) {
   Held* held = went ? &this->held(*ask.family, ask.key) : find(*ask.family, ask.key);
   if (held == nullptr || held->order != nullptr || held->lease.parts() > 1) return {};
+  const std::int64_t at_hand = held->lease.usable(ask.quota->narrow(), now, options_.drift);
   const Duration since = held->asked == Time{} ? Duration::max() : now - held->asked;
-  if (went) {
-    if (since <= Duration{0}) return {};  // Of one batch: it says nothing about how soon.
-    held->size = since < options_.soon ? std::max(held->size * 2, ask.amount) : held->size / 2;
-  } else {
-    if (now < held->not_before ||
-        held->lease.usable(ask.quota->narrow(), now, options_.drift) > held->size / 2)
-      return {};
-    if (since < options_.soon) held->size *= 2;
-    if (since > 4 * options_.soon) held->size /= 2;
-  }
+  if (went ? since <= Duration{0} : at_hand > held->size / 2) return {};
   held->asked = now;
-  held->size = std::min(held->size, bound(*ask.quota));
-  if (held->size < ask.amount || now < held->not_before) return {};
+  if (since < options_.soon) held->size = std::max(held->size * 2, ask.amount);
+  if (since > 4 * options_.soon) held->size /= 2;
+  const std::int64_t most = bound(*ask.quota);
+  held->size = std::min(held->size, most);
+  const std::int64_t wanted = std::min(held->size, most - at_hand);
+  if (wanted < ask.amount || now < held->not_before) return {};
 
   if (spare_.empty()) {
     flying_.push_back(std::make_unique<Order>(*ask.family, *ask.quota));
@@ -89,7 +88,7 @@ std::optional<Chain> Leases::ahead(const Ask& ask, bool went, Time now) {
   order.ask = {.key = order.key,
                .family = &order.family,
                .quota = &order.quota,
-               .amount = held->size,
+               .amount = wanted,
                .op = Op::take_up_to};
   held->order = &order;
   this->held(*ask.family, ask.key);  // Among the youngest.

@@ -32,7 +32,7 @@ struct LeaseOptions {
   std::size_t entries = 16'384;      ///< Buckets; the lease of one that gives way to another is lost.
   std::int64_t tokens_max = 10'000;  ///< Ahead at one time, of one bucket.
   Lease::Drift drift = {};
-  Duration soon = std::chrono::milliseconds(20);  ///< Who comes back sooner is leased twice as much.
+  Duration soon = std::chrono::milliseconds(50);  ///< Who comes back sooner is leased twice as much.
 };
 
 struct LeaseStats {
@@ -52,11 +52,16 @@ class Leases {
   /// Whether the ask, which stands alone, can be answered from a lease.
   static bool covers(const Ask& ask);
 
-  /// Spends tokens. False: there are too few; the store decides. REQUIRES: covers(ask).
-  bool take(const Ask& ask, Time now, Decision& decision);
+  enum class Taken : std::uint8_t {
+    no,  ///< There are too few tokens; the store decides.
+    yes,
+    of_few,  ///< Yes, and it is time to ask for more: ahead().
+  };
+  /// Spends tokens. REQUIRES: covers(ask).
+  Taken take(const Ask& ask, Time now, Decision& decision);
 
   /// An ask for tokens ahead, to be sent behind `ask`, or none. `went`: the store decides `ask`, else it has
-  /// just been answered here. Ends with answered() or given_up().
+  /// just been answered here, of few. Ends with answered() or given_up().
   std::optional<Chain> ahead(const Ask& ask, bool went, Time now);
   static bool is_ours(const Chain& chain) { return chain.ticket != nullptr && chain.ticket->lease; }
   void answered(const Call& call, const Chain& chain, Time sent);

@@ -68,10 +68,9 @@ bool SharedStore::decided_at_once(const Chain& chain, Time now) {
   }
   if (chain.asks.size() == 1 && Leases::covers(ask)) {
     if (!leases_) leases_ = std::make_unique<Leases>(options_.leases, options_.seed);
-    if (leases_->take(ask, now, chain.decisions.front())) {
-      leased_.push_back({&ask, false});
-      return true;
-    }
+    const auto taken = leases_->take(ask, now, chain.decisions.front());
+    if (taken == Leases::Taken::of_few) leased_.push_back({&ask, false});
+    if (taken != Leases::Taken::no) return true;
   }
   if (chain.asks.size() > 1 || !refusals_.refuses(ask, now, chain.decisions.front())) return false;
   ++remembered_;
