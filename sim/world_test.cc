@@ -25,11 +25,11 @@ TEST(World, SeveralInstancesGrantAtMostWhatAFailoverLost) {
 }
 
 TEST(World, LeasesGrantWhatOneBucketWould) {
-  EXPECT_EQ(first_violation({.seconds = 2, .faults = false, .leased = true}, 200), "");
+  EXPECT_EQ(first_violation({.seconds = 1, .faults = false, .leased = true}, 100), "");
 }
-TEST(World, LeasesHoldUnderFaults) { EXPECT_EQ(first_violation({.seconds = 2, .leased = true}, 200), ""); }
+TEST(World, LeasesHoldUnderFaults) { EXPECT_EQ(first_violation({.seconds = 2, .leased = true}, 80), ""); }
 TEST(World, LeasesGrantAtMostWhatAFailoverLost) {
-  EXPECT_EQ(first_violation({.seconds = 3, .failovers = true, .leased = true}, 200), "");
+  EXPECT_EQ(first_violation({.seconds = 2, .failovers = true, .leased = true}, 80), "");
 }
 TEST(World, LeasesAreMadeAndSpent) {
   std::uint64_t leased = 0, asks = 0;

@@ -96,7 +96,9 @@ class Reader {
       } else if (field == "on_store_failure") {
         read_on_failure(value, on_failure, [&](std::string text) { problem(at, std::move(text)); });
       } else if (field == "consistency") {
-        read_consistency(value, consistency, [&](std::string text) { problem(at, std::move(text)); });
+        const Place place_of_value = value.kind == YamlNode::Kind::null ? at : value.place;
+        read_consistency(value, consistency,
+                         [&](std::string text) { problem(place_of_value, std::move(text)); });
       } else {
         const auto hint =
             nearest(field, {"quota", "quotas", "on", "mode", "on_store_failure", "consistency"});

@@ -70,7 +70,8 @@ std::optional<Chain> Leases::ahead(const Ask& ask, bool went, Time now) {
   if (since > 4 * options_.soon) held->size /= 2;
   const std::int64_t most = bound(*ask.quota);
   held->size = std::min(held->size, most);
-  const std::int64_t wanted = std::min(held->size, most - at_hand);
+  std::int64_t wanted = std::min(held->size, most - at_hand);
+  wanted -= wanted % ask.amount;
   if (wanted < ask.amount || now < held->not_before) return {};
 
   if (spare_.empty()) {
@@ -89,7 +90,7 @@ std::optional<Chain> Leases::ahead(const Ask& ask, bool went, Time now) {
                .family = &order.family,
                .quota = &order.quota,
                .amount = wanted,
-               .op = Op::take_up_to};
+               .op = ask.amount == 1 ? Op::take_up_to : Op::take};
   held->order = &order;
   this->held(*ask.family, ask.key);  // Among the youngest.
   return Chain{{&order.ask, 1}, {&order.decision, 1}, &order};
@@ -113,7 +114,8 @@ void Leases::answered(const Call& call, const Chain& chain, Time sent) {
   Held* held = find(order->family, order->key);
   if (held != nullptr && held->order == order.get()) {
     held->order = nullptr;
-    if (granted < order->ask.amount) held->size = granted;  // There are no more: others want them, too.
+    if (granted < order->ask.amount)  // There are no more: others want them, too.
+      held->size = order->ask.op == Op::take ? held->size / 2 : granted;
     const Call::Bucket* bucket = call.find(order->family, order->key);
     if (granted > 0 && bucket != nullptr && order->server == server_) {
       held->told_sent = sent;

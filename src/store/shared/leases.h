@@ -3,8 +3,8 @@
 // A key begins with nothing ahead. When it comes back to the store soon, as many tokens as it took are asked
 // for with it, then twice as many, to a bound; a lease is renewed when half of it is spent, so that a hot key
 // does not wait. One that lasts long is halved. So leases find the keys that pay, and others are decided
-// as if there were none. What is asked for ahead is "as many of these as there are": a store that has fewer
-// gives fewer.
+// as if there were none. What is asked for ahead is "as many of these as there are"; for those
+// who take several tokens at once, whole multiples or none: a part would lie idle.
 //
 // Decided by the store all the same: chains, reserve, charge, peek, refund and reset; a take of more than is
 // left; quotas of 128 bits, and those whose capacity is below kShare tokens. A refund or a reset gives up
