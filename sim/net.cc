@@ -23,6 +23,7 @@ void Link::arrive(const Pending& message, std::uint64_t epoch) {
   if (!server_.alive) return;
   if (events_.now() < server_.hangs_until)
     return events_.at(server_.hangs_until, [this, message, epoch] { arrive(message, epoch); });
+  message->ran_us = server_.clock_us();
   if (server_.refuses.empty()) {
     message->answer = server_.model.run(message->command, server_.clock_us());
   } else {
@@ -39,7 +40,9 @@ void Link::come_back(const Pending& message, std::uint64_t epoch) {
   const auto it = std::find(pending_.begin(), pending_.end(), message);
   if (it == pending_.end()) return;
   pending_.erase(it);
+  delivering_us_ = message->ran_us;
   message->caller->replied(message->answer.elements);
+  if (delivered_) delivered_(message->ran_us);
 }
 
 void Link::cut(Duration pause) {

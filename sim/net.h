@@ -52,6 +52,9 @@ class Link final : public redis::Node {
   /// The connection breaks: what was under way may run or not. It is back after `pause`.
   void cut(Duration pause);
   void calm() { faults_.slow_one_in = 0; }
+  /// Called behind each reply that was delivered, with the server's time when it ran the command.
+  void on_delivered(std::function<void(std::int64_t ran_us)> what) { delivered_ = std::move(what); }
+  std::int64_t delivering_us() const { return delivering_us_; }  ///< Within a delivery: the same.
   /// Called when the connection is back and the server is another one than before, ahead of every command.
   void on_other_server(std::function<void()> what) { other_server_ = std::move(what); }
 
@@ -61,6 +64,7 @@ class Link final : public redis::Node {
     redis::Caller* caller;
     ModelServer::Answer answer;
     bool ran = false;
+    std::int64_t ran_us = 0;
   };
   using Pending = std::shared_ptr<Message>;
 
@@ -77,6 +81,8 @@ class Link final : public redis::Node {
   std::uint64_t epoch_ = 0;
   std::uint64_t server_id_ = 1;
   std::function<void()> other_server_;
+  std::function<void(std::int64_t)> delivered_;
+  std::int64_t delivering_us_ = 0;
   bool up_ = true;
 };
 

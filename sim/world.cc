@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <map>
@@ -22,8 +23,12 @@ using store::Ask;
 
 constexpr Duration kDeadline = milliseconds(20);
 constexpr std::size_t kAsksMax = 2000;
+constexpr std::int64_t kUnanswered = -1;
 const char* const kQuotas[] = {"1000/s burst 50", "7/min burst 3",      "20/s",
                                "100/3s burst 10", "999983/s burst 200", "1/h burst 5"};
+
+const char* const kLeasedQuotas[] = {"1000/s burst 50", "2000/s burst 16", "200/s burst 100",
+                                     "100/3s burst 40", "999983/s burst 2000"};
 
 /// One bucket of the ideal: what the server grants must fit it.
 struct Ideal {
@@ -37,18 +42,27 @@ struct Ideal {
   std::int64_t open = 0;       // Tokens of takes that nobody has heard of yet.
 };
 
+/// What a client was granted, when it was decided.
+struct Grant {
+  std::int64_t us;  // The server's time.
+  std::int64_t tokens;
+};
+
 class World {
  public:
   explicit World(const Plan& plan) : plan_(plan), random_(plan.seed), server_(events_) {
     const auto keys = 1 + below(random_, 6);
     for (std::int64_t i = 0; i < keys; ++i) {
-      quotas_.push_back(*Quota::parse(kQuotas[below(random_, std::size(kQuotas))]));
-      families_.emplace_back("limit" + std::to_string(i));
+      quotas_.push_back(*Quota::parse(plan.leased ? kLeasedQuotas[below(random_, std::size(kLeasedQuotas))]
+                                                  : kQuotas[below(random_, std::size(kQuotas))]));
+      families_.emplace_back("limit" + std::to_string(i), 0, store::OnFailure::local,
+                             plan.leased ? store::Consistency::leased : store::Consistency::strict);
       std::string key;
       store::append_bucket_key(families_.back(), kKey, key);
       index_[key] = static_cast<std::size_t>(i);
     }
     ideals_.resize(quotas_.size());
+    grants_.resize(quotas_.size());
     server_.model.watch([this](auto... args) { charged(args...); });
     const auto instances = plan.alone ? 1 : 1 + below(random_, 4);
     for (std::int64_t i = 0; i < instances; ++i) instances_.push_back(std::make_unique<Instance>(*this));
@@ -73,6 +87,7 @@ class World {
     while (out_.violation.empty() && events_.step(calm + milliseconds(1500))) checked();
     events_.step(Time::max());
     while (out_.violation.empty() && events_.step(calm + milliseconds(1700))) checked();
+    if (out_.violation.empty()) check_grants();
     if (out_.violation.empty() && open_ > 0) violate(std::to_string(open_) + " batches were never answered");
     for (const auto& instance : instances_) {
       const auto stats = instance->store.stats();
@@ -82,11 +97,14 @@ class World {
   }
 
  private:
+  struct Instance;
   struct Request final : store::Completion {
     World* world = nullptr;
     std::vector<Ask> asks;
     std::vector<Decision> decisions;
     std::vector<std::size_t> key;
+    std::vector<bool> counted;  // Its grant is in the books.
+    Instance* instance = nullptr;
     std::vector<bool> refused_then;  // Whether the bucket refused it when it was asked.
     store::Batch batch;
     Time asked{};
@@ -96,26 +114,44 @@ class World {
 
   struct Instance {
     explicit Instance(World& world)
-        : link(world.events_, world.random_, world.server_,
+        : drift_ppm(world.drift()),
+          link(world.events_, world.random_, world.server_,
                {.delay_us_max = 50 + below(world.random_, 2000),
                 .slow_one_in = world.plan_.faults && one_in(world.random_, 2) ? 200 : 0,
                 .repeats_lost_calls = world.plan_.plant_repeat}),
           fallback(local, 4),
-          store(link, fallback,
-                {.lane = {.deadline = kDeadline,
-                          .asks_max = kAsksMax,
-                          .calls_max = 1 + static_cast<std::size_t>(below(world.random_, 3))},
-                 .refusals_max = 64,
-                 .told_max = world.plan_.plant_no_floors ? std::size_t{0} : 1024,
-                 .seed = world.random_(),
-                 .now = [&world] { return world.events_.now(); },
-                 .chance = [&world] { return static_cast<double>(below(world.random_, 1000)) / 1000; },
-                 .wake_at =
-                     [&world, this](Time when) {
-                       world.events_.at(when, [&world, this] { store.wake(world.events_.now()); });
-                     }}) {
+          store(
+              link, fallback,
+              {.lane = {.deadline = kDeadline,
+                        .asks_max = kAsksMax,
+                        .calls_max = 1 + static_cast<std::size_t>(below(world.random_, 3))},
+               .refusals_max = 64,
+               .told_max = world.plan_.plant_no_floors ? std::size_t{0} : 1024,
+               .leases = {.entries = 64,
+                          .drift = world.plan_.plant_no_evaporation ? kNoTimePasses
+                                                                    : store::Lease::Drift{.ppm = kDriftPpm}},
+               .seed = world.random_(),
+               .now = [&world, this] { return now(world); },
+               .chance = [&world] { return static_cast<double>(below(world.random_, 1000)) / 1000; },
+               .wake_at =
+                   [&world, this](Time when) {
+                     world.events_.at(when_true(when), [&world, this] { store.wake(now(world)); });
+                   }}) {
       link.on_other_server([this] { store.server_changed(); });
+      if (world.plan_.leased)
+        link.on_delivered([&world, this](std::int64_t ran_us) { world.count_filled(*this, ran_us); });
     }
+    /// Its own clock, and back, up.
+    Time now(const World& world) const {
+      return kBegin + Duration((world.events_.now() - kBegin).count() * (kMillion + drift_ppm) / kMillion);
+    }
+    Time when_true(Time when) const {
+      if (when == Time::max()) return when;
+      const auto pace = kMillion + drift_ppm;
+      return kBegin + Duration(((when - kBegin).count() * kMillion + pace - 1) / pace);
+    }
+    const std::int64_t drift_ppm;
+    std::vector<Request*> open;  // Of leased limits.
     store::LocalStore local{{.max_keys = 1 << 10, .seed = 1}};
     Link link;
     store::Fallback fallback;
@@ -123,6 +159,15 @@ class World {
   };
 
   static constexpr std::string_view kKey = "k";
+  static constexpr Time kBegin{std::chrono::hours(1)};
+  static constexpr std::int64_t kMillion = 1'000'000;
+  static constexpr std::int64_t kDriftPpm = 2'000;
+  static constexpr store::Lease::Drift kNoTimePasses{.ppm = -kMillion, .margin = Duration{0}};
+
+  std::int64_t drift() {
+    if (!plan_.leased) return 0;
+    return (below(random_, 2 * kDriftPpm) - kDriftPpm) * (plan_.plant_wild_clocks ? 100 : 1) * 9 / 10;
+  }
 
   void violate(std::string what) {
     if (out_.violation.empty())
@@ -175,6 +220,7 @@ class World {
   void ask(Instance& instance) {
     auto& request = *requests_.emplace_back(std::make_unique<Request>());
     request.world = this;
+    request.instance = &instance;
     request.asked = events_.now();
     for (auto n = 1 + below(random_, 20); n > 0; --n) {
       const auto i = static_cast<std::size_t>(below(random_, static_cast<std::int64_t>(quotas_.size())));
@@ -187,16 +233,27 @@ class World {
       request.refused_then.push_back(refuses(i, request.asks.back()));
     }
     request.decisions.resize(request.asks.size());
-    request.batch = {request.asks, request.decisions, events_.now()};
+    request.batch = {request.asks, request.decisions, instance.now(*this)};
+    request.counted.resize(request.asks.size());
+    if (plan_.leased) {
+      for (Decision& d : request.decisions) d.granted = kUnanswered;
+      instance.open.push_back(&request);
+    }
     out_.asks += request.asks.size();
     ++open_;
     instance.store.decide(request.batch, request);
+    if (plan_.leased && request.answers == 0) count(request, 0);  // What leases have granted, now.
   }
 
   void decided(Request& request) {
     if (++request.answers > 1) violate("a batch was answered twice");
     --open_;
-    if (events_.now() > request.asked + kDeadline + microseconds(1))
+    if (plan_.leased) {
+      count(request, request.instance->link.delivering_us());
+      std::erase(request.instance->open, &request);
+    }
+    if (events_.now() >
+        request.asked + kDeadline + microseconds(1) + (plan_.leased ? kDeadline / 4 : Duration{0}))
       violate("an answer came after its deadline");
     for (std::size_t j = 0; j < request.asks.size(); ++j) {
       const Decision& d = request.decisions[j];
@@ -210,19 +267,55 @@ class World {
         if (ask.op != Op::peek) ideal.doubtful += std::min(ask.amount, ask.quota->capacity());
       } else if (d.origin == Origin::remembered) {
         ++out_.remembered;
-        if (!request.refused_then[j] && !clock_moved_ && !plan_.failovers)
+        if (!plan_.leased && !request.refused_then[j] && !clock_moved_ && !plan_.failovers)
           violate("a refusal from memory, where the bucket would grant");
       } else if (ask.op != Op::peek) {
         ideal.told += d.granted;
+        if (d.origin == Origin::leased) ++out_.leased;
         if (ideal.told > ideal.charged) violate("more was told to be granted than was charged");
       }
-      if (ideal.charged > ideal.told + ideal.doubtful + ideal.open)
+      if (!plan_.leased && ideal.charged > ideal.told + ideal.doubtful + ideal.open)
         violate("more was charged than was told or is in doubt");
     }
     for (std::size_t j = 0; j < request.asks.size(); ++j)
       if (request.asks[j].op != Op::peek) ideals_[request.key[j]].open -= request.asks[j].amount;
     request.asks.clear();
     request.key.clear();
+  }
+
+  /// Enters what has been decided of a request since the last look.
+  void count(Request& request, std::int64_t ran_us) {
+    for (std::size_t j = 0; j < request.asks.size(); ++j) {
+      const Decision& d = request.decisions[j];
+      if (d.granted == kUnanswered || request.counted[j]) continue;
+      request.counted[j] = true;
+      if (request.asks[j].op == Op::peek || d.granted == 0) continue;
+      if (d.origin == Origin::bucket) grants_[request.key[j]].push_back({ran_us, d.granted});
+      if (d.origin == Origin::leased) grants_[request.key[j]].push_back({server_.clock_us(), d.granted});
+    }
+  }
+  void count_filled(Instance& instance, std::int64_t ran_us) {
+    for (Request* request : instance.open) count(*request, ran_us);
+  }
+
+  /// Over any stretch of t, at most capacity + rate * t: what one bucket would have granted.
+  void check_grants() {
+    for (std::size_t i = 0; i < grants_.size(); ++i) {
+      std::stable_sort(grants_[i].begin(), grants_[i].end(),
+                       [](const Grant& a, const Grant& b) { return a.us < b.us; });
+      const auto rate = quotas_[i].wide();
+      const Int128 excused = plan_.failovers ? ideals_[i].lost * rate.per_token : 0;
+      Int128 ahead = 0;
+      std::int64_t latest = 0;
+      for (const Grant& grant : grants_[i]) {
+        ahead = std::max<Int128>(ahead - (grant.us - latest) * 1000 * rate.per_ns, 0);
+        latest = grant.us;
+        ahead += grant.tokens * rate.per_token;
+        if (ahead > rate.full + excused)
+          return violate("clients were granted more than one bucket of " + quotas_[i].text() + ", at " +
+                         std::to_string(grant.us) + " us of the server, seen");
+      }
+    }
   }
 
   bool refuses(std::size_t key, const Ask& ask) {
@@ -258,6 +351,7 @@ class World {
           refuse("READONLY You can't write against a read only replica.");
           break;
         default:
+          if (plan_.leased) break;  // A store's clock that steps forward is outside of what leases promise.
           server_.clock_offset_us +=
               below(random_, 2) == 0 ? below(random_, 500'000) : -below(random_, 500'000);
           clock_moved_ = true;
@@ -309,6 +403,7 @@ class World {
   std::deque<store::Family> families_;
   std::map<std::string, std::size_t> index_;
   std::vector<Ideal> ideals_;
+  std::vector<std::vector<Grant>> grants_;
   std::vector<std::unique_ptr<Request>> requests_;
   std::vector<std::unique_ptr<Instance>> instances_;
   std::int64_t open_ = 0;

@@ -24,6 +24,31 @@ TEST(World, SeveralInstancesGrantAtMostWhatAFailoverLost) {
   EXPECT_EQ(first_violation({.seconds = 3, .failovers = true}, 200), "");
 }
 
+TEST(World, LeasesGrantWhatOneBucketWould) {
+  EXPECT_EQ(first_violation({.seconds = 1, .faults = false, .leased = true}, 100), "");
+}
+TEST(World, LeasesHoldUnderFaults) { EXPECT_EQ(first_violation({.seconds = 2, .leased = true}, 80), ""); }
+TEST(World, LeasesGrantAtMostWhatAFailoverLost) {
+  EXPECT_EQ(first_violation({.seconds = 2, .failovers = true, .leased = true}, 80), "");
+}
+TEST(World, LeasesAreMadeAndSpent) {
+  std::uint64_t leased = 0, asks = 0;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    const auto outcome = run({.seed = seed, .seconds = 1, .faults = false, .leased = true});
+    leased += outcome.leased, asks += outcome.asks;
+  }
+  EXPECT_GT(leased, asks / 50);
+}
+constexpr auto kTooMuch = "clients were granted more than one bucket";
+TEST(World, SeesLeasesThatDoNotEvaporate) {
+  const auto seen = first_violation({.seconds = 2, .leased = true, .plant_no_evaporation = true}, 100);
+  EXPECT_NE(seen.find(kTooMuch), std::string::npos) << seen;
+}
+TEST(World, SeesClocksThatDriftBeyondTheBound) {
+  const auto seen = first_violation({.seconds = 2, .leased = true, .plant_wild_clocks = true}, 500);
+  EXPECT_NE(seen.find(kTooMuch), std::string::npos) << seen;
+}
+
 TEST(World, SeesThatFloorsAreIgnored) {
   const Plan plan{.seconds = 3, .faults = false, .failovers = true, .alone = true, .plant_no_floors = true};
   EXPECT_NE(first_violation(plan, 200), "");

@@ -17,6 +17,7 @@ enum class Outcome : std::uint8_t {
 enum class Origin : std::uint8_t {
   bucket,      ///< The bucket itself.
   remembered,  ///< A refusal that a shared store gave lately, and that only time can change.
+  leased,      ///< Tokens that this instance had charged in a shared store before.
   degraded,    ///< Not the bucket: its store is away, and the limit's rule for that decided.
 };
 

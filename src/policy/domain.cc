@@ -130,7 +130,7 @@ void Domain::add(std::uint32_t parent, const std::string& path, bool by_value,
       rule.full_name = full_name;
       rule.stat_by_value = rule.detailed_metric || named_by_value;
       if (rule.limit) {  // Its families bear the rule's name.
-        Limit limit(full_name, std::move(rule.limit->quotas), rule.on_store_failure);
+        Limit limit(full_name, std::move(rule.limit->quotas), rule.on_store_failure, rule.consistency);
         limit.mode = rule.mode;
         rule.limit = std::move(limit);
       }

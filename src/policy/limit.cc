@@ -6,12 +6,14 @@
 
 namespace sluice::policy {
 
-Limit::Limit(std::string limit_name, std::vector<Quota> limit_quotas, store::OnFailure on_store_failure)
+Limit::Limit(std::string limit_name, std::vector<Quota> limit_quotas, store::OnFailure on_store_failure,
+             store::Consistency consistency)
     : name(std::move(limit_name)),
       quotas(std::move(limit_quotas)),
       ids(store::Family::of_ids(name, on_store_failure)) {
   families.reserve(quotas.size());
-  for (std::size_t i = 0; i < quotas.size(); ++i) families.emplace_back(name, i, on_store_failure);
+  for (std::size_t i = 0; i < quotas.size(); ++i)
+    families.emplace_back(name, i, on_store_failure, consistency);
 }
 
 LimitSet::LimitSet(std::vector<Limit> limits) : limits_(std::move(limits)) {

@@ -23,7 +23,8 @@ enum class Mode : std::uint8_t {
 struct Limit {
   /// REQUIRES: at least one quota.
   Limit(std::string limit_name, std::vector<Quota> limit_quotas,
-        store::OnFailure on_store_failure = store::OnFailure::local);
+        store::OnFailure on_store_failure = store::OnFailure::local,
+        store::Consistency consistency = store::Consistency::strict);
 
   std::string name;
   std::vector<Quota> quotas;            ///< All must pass; none is charged if any refuses.

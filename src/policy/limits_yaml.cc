@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "policy/on_failure.h"
+#include "policy/store_rules.h"
 
 namespace sluice::policy {
 
@@ -80,6 +80,7 @@ class Reader {
     std::string unit = "requests";
     Mode mode = Mode::enforce;
     store::OnFailure on_failure = store::OnFailure::local;
+    store::Consistency consistency = store::Consistency::strict;
     bool has_quota = false;
     for (std::size_t i = 0; i < node.keys.size(); ++i) {
       const auto& [field, at] = node.keys[i];
@@ -94,16 +95,21 @@ class Reader {
         read_mode(value, at, mode);
       } else if (field == "on_store_failure") {
         read_on_failure(value, on_failure, [&](std::string text) { problem(at, std::move(text)); });
+      } else if (field == "consistency") {
+        const Place place_of_value = value.kind == YamlNode::Kind::null ? at : value.place;
+        read_consistency(value, consistency,
+                         [&](std::string text) { problem(place_of_value, std::move(text)); });
       } else {
-        const auto hint = nearest(field, {"quota", "quotas", "on", "mode", "on_store_failure"});
+        const auto hint =
+            nearest(field, {"quota", "quotas", "on", "mode", "on_store_failure", "consistency"});
         has_quota |= hint.find("quota") != std::string::npos;  // One fault, one problem.
         problem(at, "unknown field " + quoted(field) + hint +
-                        "; a limit has quota or quotas, on, mode and on_store_failure");
+                        "; a limit has quota or quotas, on, mode, on_store_failure and consistency");
       }
     }
     if (!has_quota) problem(place, "the limit " + quoted(key) + " has no quota; write quota: 10/s");
     if (quotas.empty()) return;
-    Limit& limit = limits.emplace_back(key, std::move(quotas), on_failure);
+    Limit& limit = limits.emplace_back(key, std::move(quotas), on_failure, consistency);
     limit.unit = std::move(unit);
     limit.mode = mode;
   }

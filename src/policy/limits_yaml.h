@@ -10,6 +10,7 @@
 //     on       what a token stands for: requests (the default), bytes, or another word in lower case
 //     mode     enforce (the default), or shadow: decided and counted, then allowed all the same
 //     on_store_failure   allow, deny or local (the default): what holds while a shared store is away
+//     consistency        strict (the default) or leased: how exactly instances that share a store count
 //
 // A name has 1 to 64 letters, digits, "_", "-" and ".", and begins with a letter or a digit. A file holds at
 // most 1000 limits (each is a label in the metrics).

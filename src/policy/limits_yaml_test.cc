@@ -34,6 +34,20 @@ TEST(LimitsYaml, ReadsTheExample) {
   EXPECT_EQ(reading.limits.find("uploads"), nullptr);
 }
 
+TEST(LimitsYaml, EachLimitSaysHowItsServersCountTogether) {
+  const auto reading = read_limits(
+      "limits:\n  a: {quota: 10/s}\n  b: {quotas: [10/s, 9/min], on_store_failure: deny, consistency: "
+      "leased}\n"
+      "  c: {quota: 10/s, consistency: strict}\n",
+      "f");
+  ASSERT_TRUE(reading) << reading.problems_text();
+  const auto& all = reading.limits.all();
+  EXPECT_EQ(all[0].families[0].consistency, store::Consistency::strict);
+  EXPECT_EQ(all[1].families[1].consistency, store::Consistency::leased);
+  EXPECT_EQ(all[1].families[1].on_failure, store::OnFailure::deny);
+  EXPECT_EQ(all[2].families[0].consistency, store::Consistency::strict);
+}
+
 // One file a reason. The message names place, fault and mend.
 const std::pair<const char*, const char*> kRefused[] = {
 #include "policy/testdata/refused.inc"

@@ -3,7 +3,7 @@
 //
 //     domain: messaging
 //     on_store_failure: local           # *: of every rule that does not say otherwise
-//     consistency: exact                # *
+//     consistency: strict               # *
 //     descriptors:
 //       - key: message_type
 //         value: market*                # optional; each * stands for any text or none
@@ -21,7 +21,7 @@
 //           cost: 1                     # * tokens a hit takes
 //           enforce_percent: 100        # * of keys for which a refusal counts
 //           on_store_failure: deny      # * allow, deny or local
-//           consistency: leased         # * exact or leased
+//           consistency: leased         # * strict or leased
 //         descriptors: []               # of the next entry, and so on
 //
 // The fields with * are ours. What envoyproxy/ratelimit refuses is refused; what it reads without effect (a

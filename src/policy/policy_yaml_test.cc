@@ -69,14 +69,14 @@ TEST(PolicyYaml, EveryField) {
   EXPECT_EQ(a.cost, 3);
   EXPECT_EQ(a.enforce_percent, 25);
   EXPECT_EQ(a.on_store_failure, store::OnFailure::allow);
-  EXPECT_EQ(a.consistency, Consistency::exact);
+  EXPECT_EQ(a.consistency, store::Consistency::strict);
   EXPECT_EQ(a.text(), "1000/day burst 20, 100/h burst 10, 7/min, cost 3, shadow, enforced for 25% of keys");
   EXPECT_EQ(a.limit->families[2].name, "all.a_x*#2");
   EXPECT_EQ(a.line, 15);
   const Rule& below = *reading.set->rules()[1];
   EXPECT_EQ(below.full_name, "all.a_x*.5_true");  // Numbers and truths are texts where a text is asked for.
   EXPECT_EQ(below.on_store_failure, store::OnFailure::deny);
-  EXPECT_EQ(below.consistency, Consistency::leased);
+  EXPECT_EQ(below.consistency, store::Consistency::leased);
   const Rule& b = *reading.set->rules()[2];
   EXPECT_EQ(b.text(), "60/min burst 5");
   EXPECT_EQ(b.unit, Unit::unknown);  // current_limit tells the quota that decides.
@@ -248,7 +248,7 @@ constexpr const char* kOurs[][2] = {
      "f:3:75: enforce_percent is a whole number from 0 to 100, without quotation marks, found \"101\""},
     {"D- {key: k, rate_limit: {unit: day, requests_per_unit: 1, on_store_failure: alow}}",
      "f:3:76: on_store_failure is allow, deny or local, not \"alow\" (did you mean \"allow\"?)"},
-    {"domain: d\nconsistency: strong", "f:2:14: consistency is exact or leased, not \"strong\""},
+    {"domain: d\nconsistency: strong", "f:2:14: consistency is strict or leased, not \"strong\""},
     {"D- {key: k, burst: 5}", "f:3:12: burst has no effect in a descriptor; it belongs in rate_limit"},
     {"D- {key: k, allow: x}",
      "f:3:19: allow is a list, found a single value; write allow: [10.0.0.0/8, bob]"},

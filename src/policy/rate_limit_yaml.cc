@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "policy/on_failure.h"
+#include "policy/store_rules.h"
 
 #include "policy/limits_yaml.h"
 
@@ -123,15 +123,8 @@ void FileReader::on_store_failure(const YamlNode& node, store::OnFailure& into) 
   read_on_failure(node, into, [&](std::string text) { problem(node.place, std::move(text)); });
 }
 
-void FileReader::consistency(const YamlNode& node, Consistency& into) {
-  const std::string word = node.kind == YamlNode::Kind::scalar ? node.scalar : node.kind_name();
-  if (word == "exact")
-    into = Consistency::exact;
-  else if (word == "leased")
-    into = Consistency::leased;
-  else
-    problem(node.place,
-            "consistency is exact or leased, not " + quoted(word) + nearest(word, {"exact", "leased"}));
+void FileReader::consistency(const YamlNode& node, store::Consistency& into) {
+  read_consistency(node, into, [&](std::string text) { problem(node.place, std::move(text)); });
 }
 
 StoreDefaults FileReader::store_defaults(const YamlNode& root) {

@@ -16,7 +16,7 @@ namespace sluice::policy {
 
 struct StoreDefaults {
   store::OnFailure on_failure = store::OnFailure::local;
-  Consistency consistency = Consistency::exact;
+  store::Consistency consistency = store::Consistency::strict;
 };
 
 /// Of the descriptor that a rate_limit belongs to.
@@ -67,7 +67,7 @@ class FileReader {
   void quota_list(const YamlNode& node, std::vector<Quota>& quotas);
   void read_unit(const YamlNode& node, Rule& rule, Written& w);
   void on_store_failure(const YamlNode& node, store::OnFailure& into);
-  void consistency(const YamlNode& node, Consistency& into);
+  void consistency(const YamlNode& node, store::Consistency& into);
   void put_together(const Written& w, Rule& rule, Place place);
   void unlimited(const Written& w, Rule& rule);
 

@@ -31,12 +31,6 @@ Duration unit_period(Unit unit);
 /// The unit of this period; unknown if there is none.
 Unit unit_of(Duration period);
 
-/// How exactly instances that share a store count.
-enum class Consistency : std::uint8_t {
-  exact,   ///< Every decision is the store's.
-  leased,  ///< Tokens may be charged ahead and then spent without asking.
-};
-
 struct Rule {
   enum class Kind : std::uint8_t {
     quota,      ///< Its buckets decide.
@@ -63,7 +57,7 @@ struct Rule {
   std::int64_t cost = 1;  ///< Tokens one hit takes.
   std::int32_t enforce_percent = 100;
   store::OnFailure on_store_failure = store::OnFailure::local;
-  Consistency consistency = Consistency::exact;
+  store::Consistency consistency = store::Consistency::strict;
 
   /// A map that is told to the proxy when the rule lets a request pass; may be null. Shared, since a rule is
   /// a value.

@@ -5,7 +5,7 @@
 #include <cctype>
 
 #include "core/text.h"
-#include "policy/on_failure.h"
+#include "policy/store_rules.h"
 
 namespace sluice::server {
 
@@ -52,6 +52,22 @@ constexpr std::array kSettings = {
         "What holds for CL.THROTTLE and GCRA while the shared store is away: allow, deny, or local. Named "
         "limits and policies say it each for itself (on_store_failure; local unless said).",
         &Config::on_store_failure},
+    Setting{
+        "consistency", "RULE",
+        "Of the buckets of CL.THROTTLE and GCRA in a shared store: strict, or leased (tokens of hot buckets "
+        "are "
+        "charged ahead). Named limits and policies say it each for itself (consistency; strict unless said).",
+        &Config::consistency},
+    Setting{
+        "lease-max", "N",
+        "Tokens of one leased bucket that a loop has charged ahead at most; never more than an eighth of the "
+        "capacity. 0: none.",
+        &Config::lease_max, 0, 1'000'000'000},
+    Setting{"lease-drift", "N",
+            "By how many millionths the shared store's clock may run faster than this machine's; leases end "
+            "so much "
+            "earlier.",
+            &Config::lease_drift, 0, 1'000'000},
     Setting{"refusals-kept", "DURATION",
             "How long a refusal by the shared store is remembered at most; what another server refunds or "
             "resets is seen so much later. 0: not at all.",
@@ -181,6 +197,12 @@ struct Set {
     config.*m = *rule;
     return Done{};
   }
+  Status operator()(store::Consistency Config::* m) const {
+    const auto rule = policy::consistency_of(text);
+    if (!rule) return bad(text, "strict or leased");
+    config.*m = *rule;
+    return Done{};
+  }
   Status operator()(Level Config::* m) const {
     for (const auto& [name, level] : kLevels)
       if (text == name) {
@@ -207,6 +229,9 @@ struct Get {
   std::string operator()(bool Config::* m) const { return config.*m ? "true" : "false"; }
   std::string operator()(store::OnFailure Config::* m) const {
     return std::string(policy::on_failure_name(config.*m));
+  }
+  std::string operator()(store::Consistency Config::* m) const {
+    return std::string(policy::consistency_name(config.*m));
   }
   std::string operator()(Level Config::* m) const {
     return std::string(kLevels[static_cast<std::size_t>(config.*m)].first);

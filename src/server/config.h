@@ -45,6 +45,9 @@ struct Config {
   std::int64_t store_queue = 100'000;
   std::int64_t store_instances = 0;  ///< 0: learned (census.h).
   store::OnFailure on_store_failure = store::OnFailure::local;
+  store::Consistency consistency = store::Consistency::strict;
+  std::int64_t lease_max = 10'000;  ///< Tokens.
+  std::int64_t lease_drift = 500;   ///< Millionths.
   Duration refusals_kept = std::chrono::milliseconds(100);
   std::int64_t threads = 0;  ///< 0: one a processor.
   std::int64_t max_keys = 10'000'000;
@@ -72,7 +75,7 @@ struct Config {
 struct Setting {
   using Member = std::variant<net::Address Config::*, std::string Config::*, std::int64_t Config::*,
                               Duration Config::*, Bytes Config::*, Level Config::*, bool Config::*,
-                              Ratio Config::*, store::OnFailure Config::*>;
+                              Ratio Config::*, store::OnFailure Config::*, store::Consistency Config::*>;
   std::string_view name;   ///< As the flag, without the dashes.
   std::string_view value;  ///< What stands for the value in the help: ADDR, FILE, N, …
   std::string_view help;

@@ -19,6 +19,7 @@ std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
   options.client_ids = &parts.process.client_ids;
   options.on_store_failure = parts.config.on_store_failure;
   options.accepts = parts.accepts;
+  options.consistency = parts.config.consistency;
   options.numbers = [&process = parts.process, &metrics = parts.metrics, &local = parts.local,
                      &config = parts.config, port = parts.address.port] {
     const auto net = process.net();

@@ -80,14 +80,21 @@ void shared_numbers(std::vector<Family>& all, const SharedNumbers& n) {
   all.push_back(gauge("sluice_store_outstanding", "Asks that wait for the shared store now.",
                       number(n.outstanding.load(relaxed))));
   Family asks{"sluice_store_asks_total",
-              "By who decided: the store, a refusal remembered from it, or on_store_failure (degraded).",
+              "By who decided: the store, a refusal remembered from it, tokens charged ahead (leased), or "
+              "on_store_failure (degraded).",
               Kind::counter,
               {}};
   for (const auto& [origin, count] :
        {std::pair("store", &n.decisions), std::pair("remembered", &n.remembered),
-        std::pair("degraded", &n.degraded)})
+        std::pair("leased", &n.leased), std::pair("degraded", &n.degraded)})
     asks.samples.push_back({{{"origin", origin}}, number(count->load(relaxed))});
   all.push_back(std::move(asks));
+  all.push_back(counter("sluice_lease_tokens_charged_total", "Tokens charged ahead in the shared store.",
+                        number(n.lease_charged.load(relaxed))));
+  all.push_back(
+      counter("sluice_lease_tokens_spent_total",
+              "Tokens of these that were granted; the others are at hand, have evaporated or are lost.",
+              number(n.lease_spent.load(relaxed))));
   all.push_back(counter("sluice_store_calls_total", "Calls to the shared store; each carries many asks.",
                         number(n.calls.load(relaxed))));
   all.push_back(counter("sluice_store_outcome_unknown_total",

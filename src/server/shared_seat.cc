@@ -43,12 +43,15 @@ void SharedNumbers::add(const SharedNumbers& o) {
   sum(calls, o.calls);
   sum(decisions, o.decisions);
   sum(remembered, o.remembered);
+  sum(leased, o.leased);
   sum(degraded, o.degraded);
   sum(unknown, o.unknown);
   sum(errors, o.errors);
   sum(scripts_loaded, o.scripts_loaded);
   sum(repaid, o.repaid);
   sum(outstanding, o.outstanding);
+  sum(lease_charged, o.lease_charged);
+  sum(lease_spent, o.lease_spent);
 }
 
 SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears,
@@ -61,6 +64,7 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears
              {.lane = {.deadline = config.store_deadline,
                        .asks_max = static_cast<std::size_t>(config.store_queue)},
               .refusals_kept = config.refusals_kept,
+              .leases = {.tokens_max = config.lease_max, .drift = {.ppm = config.lease_drift}},
               .seed = random_seed(),
               .now = [] { return Clock::now(); },
               .chance = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); },
@@ -149,6 +153,9 @@ void SharedSeat::publish() {
   numbers_.calls.store(s.lane.calls, relaxed);
   numbers_.decisions.store(s.lane.decisions - probe_.decisions, relaxed);
   numbers_.remembered.store(s.remembered, relaxed);
+  numbers_.leased.store(s.leases.asks, relaxed);
+  numbers_.lease_charged.store(s.leases.charged, relaxed);
+  numbers_.lease_spent.store(s.leases.spent, relaxed);
   numbers_.degraded.store(s.degraded - probe_.degraded, relaxed);
   numbers_.unknown.store(s.lane.unknown, relaxed);
   numbers_.errors.store(s.lane.errors, relaxed);

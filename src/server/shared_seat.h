@@ -24,9 +24,10 @@ namespace sluice::server {
 /// What /metrics tells, a tenth of a second old at most. Any thread; relaxed, for people.
 struct SharedNumbers {
   using Number = std::atomic<std::uint64_t>;
-  Number calls{0}, decisions{0}, remembered{0}, degraded{0}, unknown{0}, errors{0}, scripts_loaded{0},
-      repaid{0};
+  Number calls{0}, decisions{0}, remembered{0}, leased{0}, degraded{0}, unknown{0}, errors{0},
+      scripts_loaded{0}, repaid{0};
   Number outstanding{0};
+  Number lease_charged{0}, lease_spent{0};           ///< Tokens.
   Number owed{0}, debts_forgotten{0}, instances{1};  ///< Of the whole process.
   std::atomic<bool> up{false};                       ///< Connected, and its breaker closed.
 

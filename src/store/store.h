@@ -18,10 +18,16 @@ enum class OnFailure : std::uint8_t {
   deny,
 };
 
+/// How exactly instances that share a store count. A local store is always strict.
+enum class Consistency : std::uint8_t {
+  strict,  ///< Every decision is the store's.
+  leased,  ///< Tokens of hot buckets are charged ahead and then spent without asking: never too many.
+};
+
 /// The buckets of one quota of one limit, told apart by key. Two families with one name are the same buckets.
 struct Family {
-  explicit Family(std::string limit_name, std::size_t quota_index = 0,
-                  OnFailure when_away = OnFailure::local);
+  explicit Family(std::string limit_name, std::size_t quota_index = 0, OnFailure when_away = OnFailure::local,
+                  Consistency kept = Consistency::strict);
   /// Of a limit's ids (once.h).
   static Family of_ids(const std::string& limit_name, OnFailure when_away);
   std::string limit;
@@ -29,6 +35,7 @@ struct Family {
   std::string name;    ///< For instance "api" or "api#1".
   std::uint64_t salt;  ///< A hash of the name, mixed into the hash of every key.
   OnFailure on_failure;
+  Consistency consistency;
   bool once = false;  ///< Its keys are once_key()s.
 };
 

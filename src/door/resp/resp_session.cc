@@ -13,7 +13,7 @@ RespDoor::RespDoor(store::Store& store, const policy::Current& limits, RespOptio
       view_(limits),
       latest_command_(std::make_unique<LatestCommand>()),
       // No limit can be called so: '#' is not allowed in names.
-      throttle_family_("#throttle", 0, this->options().on_store_failure) {}
+      throttle_family_("#throttle", 0, this->options().on_store_failure, this->options().consistency) {}
 
 RespDoor::~RespDoor() = default;
 

@@ -61,6 +61,7 @@ struct RespOptions {
   std::atomic<std::uint64_t>* client_ids = nullptr;
   store::OnFailure on_store_failure = store::OnFailure::local;  ///< Of CL.THROTTLE and GCRA.
   store::QuotaCheck accepts = nullptr;                          ///< Of CL.THROTTLE's and GCRA's quotas.
+  store::Consistency consistency = store::Consistency::strict;  ///< As well.
 };
 
 struct RespBatch;

@@ -227,6 +227,13 @@ bool Call::answer(redis::Reply reply, std::vector<Chain>& failed) {
   return true;
 }
 
+const Call::Bucket* Call::find(const Family& family, std::string_view key) const {
+  const auto it = std::find_if(buckets_.begin(), buckets_.end(), [&](const Bucket& b) {
+    return b.key == key && b.family->salt == family.salt && b.family->name == family.name;
+  });
+  return it == buckets_.end() ? nullptr : &*it;
+}
+
 Tat Call::tat(const Bucket& bucket) const {
   const Int128 unit = per_us(bucket.rate);
   return {.us = now_us_ + bucket.behind_us + static_cast<std::int64_t>(bucket.ahead / unit),

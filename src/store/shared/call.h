@@ -30,6 +30,7 @@ struct Ticket {
   Completion* done = nullptr;
   std::size_t left = 0;    ///< Chains without an answer.
   bool repayment = false;  ///< The store's own (arrears.h): no rule holds for it while the store is away.
+  bool lease = false;      ///< As well (leases.h); `done` is nobody.
 };
 
 /// An ask, or several that stand or fall together.
@@ -73,6 +74,8 @@ class Call {
     std::size_t text_at = 0, text_size = 0;
   };
   std::span<const Bucket> buckets() const { return buckets_; }
+  /// Null: the call asks nothing of this one.
+  const Bucket* find(const Family& family, std::string_view key) const;
   /// Of an answered call: a bucket's TAT after it.
   Tat tat(const Bucket& bucket) const;
   std::vector<Chain>& chains() { return chains_; }

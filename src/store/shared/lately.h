@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/store.h"
@@ -28,6 +29,9 @@ class Lately {
     for (std::size_t i = p.at; i < p.at + 2; ++i)
       if (entries_[i].low == p.low && entries_[i].high == p.high) return &entries_[i].value;
     return nullptr;
+  }
+  Value* find(const Family& family, std::string_view key) {
+    return const_cast<Value*>(std::as_const(*this).find(family, key));
   }
   /// The bucket's own, made anew if there is none; the youngest from now on.
   Value& claim(const Family& family, std::string_view key) {

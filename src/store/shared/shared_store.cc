@@ -27,6 +27,7 @@ SharedStore::~SharedStore() = default;
 
 void SharedStore::decide(Batch& batch, Completion& done) {
   Ticket& ticket = issue(done);
+  const std::size_t leased = leased_.size();
   ticket.left = 1;  // This call itself: nothing is finished before all is asked.
   for (std::size_t at = 0; at < batch.asks.size();) {
     const std::size_t n = chain_length(batch.asks.subspan(at));
@@ -36,7 +37,9 @@ void SharedStore::decide(Batch& batch, Completion& done) {
     ++ticket.left;
     if (fallback_.owes()) repay_before(chain, batch.now);
     lane_.ask(chain, batch.now);
+    if (n == 1 && Leases::covers(chain.asks.front())) leased_.push_back({&chain.asks.front(), true});
   }
+  ask_ahead(leased, batch.now);
   lane_.flush(batch.now);
   ask_for_wake();
   finish(ticket);
@@ -56,12 +59,28 @@ bool SharedStore::decided_at_once(const Chain& chain, Time now) {
   }
   const Ask& ask = chain.asks.front();
   if (ask.op == Op::charge || ask.op == Op::refund || ask.op == Op::reset) {
-    for (const Ask& a : chain.asks) refusals_.forget(*a.family, a.key, lane_.next_call());
+    for (const Ask& a : chain.asks) {
+      refusals_.forget(*a.family, a.key, lane_.next_call());
+      if (ask.op != Op::charge && leases_ && a.family->consistency == Consistency::leased)
+        leases_->forget(*a.family, a.key, now);
+    }
     return false;
+  }
+  if (chain.asks.size() == 1 && Leases::covers(ask)) {
+    if (!leases_) leases_ = std::make_unique<Leases>(options_.leases, options_.seed);
+    const auto taken = leases_->take(ask, now, chain.decisions.front());
+    if (taken == Leases::Taken::of_few) leased_.push_back({&ask, false});
+    if (taken != Leases::Taken::no) return true;
   }
   if (chain.asks.size() > 1 || !refusals_.refuses(ask, now, chain.decisions.front())) return false;
   ++remembered_;
   return true;
+}
+
+void SharedStore::ask_ahead(std::size_t first, Time now) {
+  for (std::size_t i = first; i < leased_.size(); ++i)
+    if (const auto chain = leases_->ahead(*leased_[i].ask, leased_[i].went, now)) lane_.ask(*chain, now);
+  leased_.resize(first);
 }
 
 void SharedStore::answered(const Call& call, Time sent, std::uint64_t number) {
@@ -70,8 +89,10 @@ void SharedStore::answered(const Call& call, Time sent, std::uint64_t number) {
       if (b.refused) refusals_.remember(*b.family, b.key, b.rate, b.ahead, sent, number);
       if (options_.told_max > 0) told_.remember(*b.family, b.key, call.tat(b));
     }
+  for (const Chain& chain : call.chains())  // Before anybody who is finished takes away what he named.
+    if (Leases::is_ours(chain)) leases_->answered(call, chain, sent);
   for (const Chain& chain : call.chains())
-    if (chain.ticket != nullptr) finish(*chain.ticket);
+    if (chain.ticket != nullptr && !Leases::is_ours(chain)) finish(*chain.ticket);
   if (fallback_.owes()) repay(options_.now());
 }
 
@@ -134,6 +155,7 @@ void SharedStore::repaid(Repayment& repayment) {
 }
 
 void SharedStore::given_up(const Chain& chain) {
+  if (Leases::is_ours(chain)) return leases_->given_up(chain, options_.now());
   if (chain.ticket->repayment) {
     chain.decisions.front().origin = Origin::degraded;
     return finish(*chain.ticket);
@@ -185,6 +207,7 @@ SharedStats SharedStore::stats() const {
           .remembered = remembered_,
           .degraded = degraded_,
           .repaid = repaid_,
+          .leases = leases_ ? leases_->stats() : LeaseStats{},
           .outstanding = lane_.outstanding(),
           .breaker = lane_.breaker()};
 }

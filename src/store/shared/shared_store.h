@@ -11,11 +11,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "store/shared/fallback.h"
 #include "store/shared/lane.h"
+#include "store/shared/leases.h"
 #include "store/shared/refusals.h"
 #include "store/store.h"
 
@@ -26,6 +28,7 @@ struct SharedOptions {
   Duration refusals_kept = std::chrono::milliseconds(100);  ///< See refusals.h.
   std::size_t refusals_max = 16'384;
   std::size_t told_max = 65'536;   ///< Buckets whose TATs are kept for a server that takes over. 0: none.
+  LeaseOptions leases = {};        ///< For families that are leased.
   std::uint64_t seed = 0;          ///< Of the hashes of keys: nobody's to guess. A simulation's own.
   std::function<Time()> now;       ///< The clock. REQUIRED, as the next two.
   std::function<double()> chance;  ///< From 0 to 1.
@@ -40,6 +43,7 @@ struct SharedStats {
   std::uint64_t remembered = 0;  ///< Asks refused from memory.
   std::uint64_t degraded = 0;    ///< Asks decided without the store.
   std::uint64_t repaid = 0;      ///< Tokens granted without the store and charged there since.
+  LeaseStats leases;
   std::uint64_t outstanding = 0;
   Breaker::State breaker = Breaker::State::closed;
 };
@@ -57,7 +61,10 @@ class SharedStore final : public Store, private Lane::Owner {
   void repay(Time now);
   /// The node is another server from now on, or the same one started again: what this instance was told
   /// before is offered to it (told.h).
-  void server_changed() { told_.server_changed(); }
+  void server_changed() {
+    told_.server_changed();
+    if (leases_) leases_->server_changed();
+  }
   /// The node is there, and its breaker waits for somebody to ask: if nobody does, it stays open.
   bool wants_probe(Time now) const { return lane_.wants_probe(now); }
   SharedStats stats() const;
@@ -70,6 +77,8 @@ class SharedStore final : public Store, private Lane::Owner {
   double chance() override { return options_.chance(); }
 
   bool decided_at_once(const Chain& chain, Time now);
+  /// Asks for tokens ahead, behind all asks of the batch: those of the leased that come after `first`.
+  void ask_ahead(std::size_t first, Time now);
   void finish(Ticket& ticket);
   struct Repayment;
   void repay_before(const Chain& chain, Time now);
@@ -83,6 +92,12 @@ class SharedStore final : public Store, private Lane::Owner {
   Told told_;
   Lane lane_;
   Refusals refusals_;
+  struct Leased {
+    const Ask* ask;
+    bool went;  // To the store; else it was answered from the lease.
+  };
+  std::vector<Leased> leased_;                    // Of the batch that is being asked, and of those around it.
+  std::unique_ptr<Leases> leases_;                // Made when a leased family comes.
   std::vector<std::unique_ptr<Ticket>> tickets_;  // All there are.
   std::vector<Ticket*> spare_tickets_;
   Time wake_asked_ = Time::max();

@@ -1,4 +1,5 @@
-// on_failure.h: `on_store_failure: allow | deny | local`, as limits and policies write it.
+// store_rules.h: `on_store_failure: allow | deny | local` and `consistency: strict | leased`, as limits,
+// policies and settings write them.
 #pragma once
 
 #include <optional>
@@ -30,6 +31,26 @@ void read_on_failure(const YamlNode& node, store::OnFailure& into, Problem&& pro
   else
     problem("on_store_failure is allow, deny or local, not " + quoted(word) +
             nearest(word, {"allow", "deny", "local"}));
+}
+
+/// "exact" is another word for strict.
+inline std::optional<store::Consistency> consistency_of(std::string_view word) {
+  if (word == "strict" || word == "exact") return store::Consistency::strict;
+  if (word == "leased") return store::Consistency::leased;
+  return {};
+}
+
+inline std::string_view consistency_name(store::Consistency c) {
+  return c == store::Consistency::leased ? "leased" : "strict";
+}
+
+template <class Problem>
+void read_consistency(const YamlNode& node, store::Consistency& into, Problem&& problem) {
+  const std::string word = node.kind == YamlNode::Kind::scalar ? node.scalar : node.kind_name();
+  if (const auto known = consistency_of(word))
+    into = *known;
+  else
+    problem("consistency is strict or leased, not " + quoted(word) + nearest(word, {"strict", "leased"}));
 }
 
 }  // namespace sluice::policy
