@@ -75,19 +75,30 @@ std::int64_t ModelServer::apply(Bucket& bucket, const Step& step, std::int64_t t
     if (floor > bucket.ahead) bucket.ahead = floor, bucket.changed = true;
     return 1;
   }
+  const Int128 cost = step.what == 5 ? left_to_give_back(bucket, step) : step.cost;
+  if (cost < 0) return 1;
   bucket.changed = true;
   if (step.what == 2)
-    bucket.ahead = std::min(bucket.ahead + step.cost, step.most);
+    bucket.ahead = std::min(bucket.ahead + cost, step.most);
   else
-    bucket.ahead = std::max<Int128>(bucket.ahead - step.cost, 0);
+    bucket.ahead = std::max<Int128>(bucket.ahead - cost, 0);
   return times;
+}
+
+/// What was charged less what would have been refilled since without that charge.
+Int128 ModelServer::left_to_give_back(const Bucket& bucket, const Step& step) {
+  return step.cost - std::max<Int128>(bucket.clock * step.per_us - step.most, 0);
 }
 
 void ModelServer::tell(const Bucket& bucket, const Step& step, std::int64_t times,
                        std::int64_t now_us) const {
-  if (watch_ && times > 0)
-    watch_(bucket.key, step.what, step.cost_us, step.cost_ticks, static_cast<double>(step.per_us), times,
-           now_us);
+  if (!watch_ || times == 0) return;
+  double us = step.cost_us, ticks = step.cost_ticks;
+  if (step.what == 5) {
+    const Int128 left = std::max<Int128>(left_to_give_back(bucket, step), 0);
+    us = static_cast<double>(left / step.per_us), ticks = static_cast<double>(left % step.per_us);
+  }
+  watch_(bucket.key, step.what, us, ticks, static_cast<double>(step.per_us), times, now_us);
 }
 
 void ModelServer::together(std::vector<Bucket>& buckets, const std::vector<Step>& chain) {
@@ -140,6 +151,7 @@ ModelServer::Answer ModelServer::run(std::string_view command, std::int64_t now_
     step.cost_us = at(3), step.cost_ticks = at(4);
     step.cost = whole(at(3), at(4), step.per_us);
     step.most = whole(at(5), at(6), step.per_us);
+    if (step.what == 5 && gives_back_all_) step.most = whole(at(5) * 2, at(6), step.per_us);
     step.times = static_cast<std::int64_t>(at(7));
     for (step.bucket = static_cast<std::size_t>(at(0)) - 1; step.bucket < static_cast<std::size_t>(at(8));
          ++step.bucket) {
@@ -170,7 +182,8 @@ ModelServer::Answer ModelServer::run(std::string_view command, std::int64_t now_
         together(buckets, chain);
         chain.clear();
       } else {
-        tell(b, step, apply(b, step, step.times), now_us);
+        for (int rounds = step.what == 5 && gives_back_twice_ ? 2 : 1; rounds > 0; --rounds)
+          tell(b, step, apply(b, step, step.times), now_us);
       }
     }
   }

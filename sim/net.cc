@@ -11,9 +11,10 @@ Duration Link::delay() {
   return std::chrono::microseconds(us);
 }
 
-void Link::send(std::string_view command, redis::Caller& caller) {
+void Link::send(std::string_view command, redis::Caller& caller, bool asking) {
   if (!up()) return caller.lost(redis::Loss::not_sent, "there is no connection");
   auto message = std::make_shared<Message>(Message{std::string(command), &caller, {}, false});
+  message->asking = asking;
   pending_.push_back(message);
   last_arrival_ = std::max(last_arrival_, events_.now() + delay());
   events_.at(last_arrival_, [this, message, epoch = epoch_] { arrive(message, epoch); });
@@ -24,10 +25,13 @@ void Link::arrive(const Pending& message, std::uint64_t epoch) {
   if (events_.now() < server_.hangs_until)
     return events_.at(server_.hangs_until, [this, message, epoch] { arrive(message, epoch); });
   message->ran_us = server_.clock_us();
-  if (server_.refuses.empty()) {
+  const std::string error = server_.refuses.empty() && server_.gate
+                                ? server_.gate(message->command, message->asking)
+                                : server_.refuses;
+  if (error.empty()) {
     message->answer = server_.model.run(message->command, server_.clock_us());
   } else {
-    message->answer.texts.push_back(server_.refuses);
+    message->answer.texts.push_back(error);
     message->answer.elements.push_back(
         {.kind = redis::Element::Kind::error, .text = message->answer.texts.back()});
   }

@@ -34,6 +34,8 @@ struct Server {
   Time hangs_until{};    ///< Until then it reads nothing.
   std::uint64_t id = 1;  ///< Another when another server takes its place.
   std::string refuses;   ///< Not empty: an error that every call gets, as LOADING or READONLY.
+  /// In a Cluster: the error that the command gets for its slot; empty: it runs.
+  std::function<std::string(std::string_view command, bool asking)> gate;
 };
 
 /// One instance's connection: commands and replies in order, each with its delay.
@@ -48,7 +50,9 @@ class Link final : public redis::Node {
       : events_(events), random_(random), server_(server), faults_(faults) {}
 
   bool up() const override { return up_ && server_.alive; }
-  void send(std::string_view command, redis::Caller& caller) override;
+  void send(std::string_view command, redis::Caller& caller) override { send(command, caller, false); }
+  /// `asking`: behind an ASKING.
+  void send(std::string_view command, redis::Caller& caller, bool asking);
   /// The connection breaks: what was under way may run or not. It is back after `pause`.
   void cut(Duration pause);
   void calm() { faults_.slow_one_in = 0; }
@@ -65,6 +69,7 @@ class Link final : public redis::Node {
     ModelServer::Answer answer;
     bool ran = false;
     std::int64_t ran_us = 0;
+    bool asking = false;
   };
   using Pending = std::shared_ptr<Message>;
 

@@ -17,12 +17,13 @@ Client::Options any_role(Client::Options options) {
 
 }  // namespace
 
-Cluster::Cluster(net::Loop& loop, std::vector<net::Address> seeds, Client::Options each,
-                 Client::Listener* listener)
+Cluster::Cluster(net::Loop& loop, std::vector<net::Address> seeds, Client::Options each, Listener* listener,
+                 Moved moved)
     : loop_(loop),
       seeds_(std::move(seeds)),
       each_(any_role(std::move(each))),
       listener_(listener),
+      told_of_moves_(moved),
       timers_(loop),
       random_(each_.seed) {
   tick();
@@ -30,7 +31,9 @@ Cluster::Cluster(net::Loop& loop, std::vector<net::Address> seeds, Client::Optio
 
 Cluster::~Cluster() {
   primaries_.clear();
-  map_ = SlotMap();  // Callers that send again when they hear that they are lost find nobody.
+  map_ = SlotMap();
+  if (listener_ != nullptr)
+    listener_->slots_changed();  // Callers that send again when they hear that they are lost find nobody.
   clients_.clear();
 }
 
@@ -75,17 +78,21 @@ void Cluster::Call::replied(Reply reply) {
 void Cluster::Call::lost(Loss loss, std::string_view why) { cluster.finish(*this).lost(loss, why); }
 
 bool Cluster::redirect(Call& call, std::string_view error) {
+  if (error.starts_with("CLUSTERDOWN")) moved_ = true;
   const auto to = Redirect::read(error, call.client->address());
   if (!to || call.hops == kHopsMax) return false;
   ++call.hops;
   ++redirects_;
   Client& client = client_at(to->to);
   if (to->ask) {
+    if (!client.up()) return false;
     client.send(command("ASKING"), ignored_);
   } else {
     map_.move(to->slot, to->to);
     if (primaries_.size() < map_.primaries().size()) primaries_.push_back(&client);
     moved_ = true;
+    if (listener_ != nullptr) listener_->slots_changed();
+    if (told_of_moves_ == Moved::told) return false;
   }
   send_to(client, call);
   return true;
@@ -140,6 +147,7 @@ void Cluster::learned(SlotMap map) {
   moved_ = false;
   sweep_ = true;
   refreshed_ = Clock::now();
+  if (listener_ != nullptr) listener_->slots_changed();
 }
 
 bool Cluster::amiss() const {

@@ -4,7 +4,8 @@
 // The map of slots is asked for (CLUSTER SLOTS) when a server is reached, every ten seconds, and ten times a
 // second while something is amiss: a slot without a primary, a primary that is down, a MOVED. A command that
 // is answered by MOVED or ASK did not run; it is sent again, where it was told to, at most kHopsMax times.
-// Anything else goes to the caller: TRYAGAIN and CLUSTERDOWN too, as errors.
+// Anything else goes to the caller, as errors: TRYAGAIN and CLUSTERDOWN, an ASK to a server that is not
+// connected yet, and every MOVED if Moved::told is asked for.
 #pragma once
 
 #include <memory>
@@ -20,10 +21,21 @@ namespace sluice::redis {
 class Cluster final : private Client::Listener {
  public:
   static constexpr int kHopsMax = 4;
+  enum class Moved : std::uint8_t { followed, told };
+
+  class Listener : public Client::Listener {
+   public:
+    /// The map is another one, before any command is sent by it.
+    virtual void slots_changed() = 0;
+
+   protected:
+    ~Listener() = default;
+  };
 
   /// `seeds` are asked for the map first, and whenever no other server is up. `each` is for every server, its
   /// address put in. `listener` hears of every server; it may be null.
-  Cluster(net::Loop& loop, std::vector<net::Address> seeds, Client::Options each, Client::Listener* listener);
+  Cluster(net::Loop& loop, std::vector<net::Address> seeds, Client::Options each, Listener* listener,
+          Moved moved = Moved::followed);
   ~Cluster();  ///< REQUIRES: not from within a caller or the listener.
 
   /// The slot has a primary, and that is up.
@@ -32,6 +44,8 @@ class Cluster final : private Client::Listener {
   void send(std::uint16_t slot, std::string_view command, Caller& caller);
 
   const SlotMap& map() const { return map_; }
+  /// Of map().primaries(), in their order. Valid until slots_changed().
+  const std::vector<Client*>& primaries() const { return primaries_; }
   std::uint64_t redirects() const { return redirects_; }
 
  private:
@@ -74,7 +88,8 @@ class Cluster final : private Client::Listener {
   net::Loop& loop_;
   const std::vector<net::Address> seeds_;
   const Client::Options each_;
-  Client::Listener* const listener_;
+  Listener* const listener_;
+  const Moved told_of_moves_;
   net::Timers timers_;
   std::mt19937_64 random_;
   SlotMap map_;
@@ -89,18 +104,6 @@ class Cluster final : private Client::Listener {
   std::vector<std::unique_ptr<Call>> calls_;
   std::vector<Call*> free_;
   std::vector<std::unique_ptr<Client>> clients_;  // Last: they go first, and tell their callers.
-};
-
-/// One slot as a node.
-class ClusterSlot final : public Node {
- public:
-  ClusterSlot(Cluster& cluster, std::uint16_t slot) : cluster_(cluster), slot_(slot) {}
-  bool up() const override { return cluster_.up(slot_); }
-  void send(std::string_view command, Caller& caller) override { cluster_.send(slot_, command, caller); }
-
- private:
-  Cluster& cluster_;
-  const std::uint16_t slot_;
 };
 
 }  // namespace sluice::redis

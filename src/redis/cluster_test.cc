@@ -21,7 +21,7 @@ class ClusterTest : public ::testing::Test, protected net::LoopThread {
   void SetUp() override {
     cli(a_, "CLUSTER ADDSLOTSRANGE 0 8191");
     cli(b_, "CLUSTER ADDSLOTSRANGE 8192 16383");
-    cli(a_, "CLUSTER MEET 127.0.0.1 " + port(b_));
+    cli(a_, "CLUSTER MEET 127.0.0.1 " + port(b_) + " " + std::to_string(bus_b_));
     id_a_ = cli(a_, "CLUSTER MYID");
     id_b_ = cli(b_, "CLUSTER MYID");
     for (const auto* server : {&a_, &b_})
@@ -68,8 +68,12 @@ class ClusterTest : public ::testing::Test, protected net::LoopThread {
     return n;
   }
 
-  RedisServer a_{{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"}};
-  RedisServer b_{{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"}};
+  /// A bus port that is free, too: the usual one is 10,000 above the server's and may be another's.
+  static std::vector<std::string> arguments(std::uint16_t bus) {
+    return {"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", std::to_string(bus)};
+  }
+  const std::uint16_t bus_a_ = free_port(), bus_b_ = free_port();
+  RedisServer a_{arguments(bus_a_)}, b_{arguments(bus_b_)};
   std::string id_a_, id_b_;
   std::unique_ptr<Cluster> cluster_;
 };

@@ -50,6 +50,11 @@ class Node {
   /// Sends one command (command.h). `caller` hears of it once, possibly before this returns, and must stay
   /// until then.
   virtual void send(std::string_view command, Caller& caller) = 0;
+  /// The same, of a command whose keys are all of one Cluster slot (key_slot.h), wherever that is now.
+  virtual void send_in(std::uint16_t slot, std::string_view command, Caller& caller) {
+    (void)slot;
+    send(command, caller);
+  }
 };
 
 }  // namespace sluice::redis

@@ -1,10 +1,4 @@
-// slots.h: Redis Cluster's map: which of 16,384 slots a key belongs to, who serves it, and what a server says
-// that does not.
-//
-//     slot = CRC16(tag) mod 16384        tag: what stands between the first "{" and the next "}", if anything
-//                                        does; else the whole key
-//
-// CRC16 is XMODEM's: polynomial 0x1021, nothing reflected, from 0. Source: "Redis cluster specification".
+// slots.h: Redis Cluster's map: who serves which slot (key_slot.h), and what a server says that does not.
 #pragma once
 
 #include <array>
@@ -14,16 +8,11 @@
 #include <vector>
 
 #include "net/address.h"
+#include "redis/key_slot.h"
 #include "redis/node.h"
 #include "sluice/result.h"
 
 namespace sluice::redis {
-
-inline constexpr std::size_t kSlots = 16'384;
-
-std::uint16_t crc16(std::string_view bytes);
-/// The slot of a key, below kSlots.
-std::uint16_t slot_of(std::string_view key);
 
 /// Who is primary of which slot.
 class SlotMap {

@@ -35,7 +35,8 @@ constexpr std::array kSettings = {
             &Config::merge_domains},
     Setting{"store", "URL",
             "Where the buckets live: local, in this process; or a Redis or Valkey that many servers share: "
-            "redis://[user:password@]host[:port][/database], rediss:// for TLS, redis+unix:///path.",
+            "redis://[user:password@]host[:port][/database], rediss:// for TLS, redis+unix:///path, "
+            "redis+sentinel://host,host/master, redis+cluster://host,host.",
             &Config::store},
     Setting{"store-deadline", "DURATION",
             "The longest that a request waits for the shared store, all in; then on_store_failure decides.",
@@ -47,6 +48,10 @@ constexpr std::array kSettings = {
             "Servers that share the store. While it is away, on_store_failure: local lets each of them "
             "grant 1/N of a quota. 0: as many as the store saw last.",
             &Config::store_instances, 0, 1'000'000},
+    Setting{"store-floors", "BOOL",
+            "true: what this server was told of buckets lately holds for a Redis that takes another's place. "
+            "false: only what that has itself.",
+            &Config::store_floors},
     Setting{
         "on-store-failure", "RULE",
         "What holds for CL.THROTTLE and GCRA while the shared store is away: allow, deny, or local. Named "

@@ -44,6 +44,7 @@ struct Config {
   Duration store_deadline = std::chrono::milliseconds(20);
   std::int64_t store_queue = 100'000;
   std::int64_t store_instances = 0;  ///< 0: learned (census.h).
+  bool store_floors = true;  ///< Offered to a server that takes over: store/shared/told.h.
   store::OnFailure on_store_failure = store::OnFailure::local;
   store::Consistency consistency = store::Consistency::strict;
   std::int64_t lease_max = 10'000;  ///< Tokens.

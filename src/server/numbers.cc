@@ -75,8 +75,11 @@ void snapshot_numbers(std::vector<Family>& all, const Snapshots& snapshots) {
 }
 
 void shared_numbers(std::vector<Family>& all, const SharedNumbers& n) {
-  all.push_back(gauge("sluice_store_up", "1 while every loop is connected to the shared store and asks it.",
-                      n.up.load(relaxed) ? 1 : 0));
+  all.push_back(
+      gauge("sluice_store_up",
+            "1 while every loop is connected to the shared store, in a Cluster to all its primaries, "
+            "and asks it.",
+            n.up.load(relaxed) ? 1 : 0));
   all.push_back(gauge("sluice_store_outstanding", "Asks that wait for the shared store now.",
                       number(n.outstanding.load(relaxed))));
   Family asks{"sluice_store_asks_total",
@@ -119,6 +122,18 @@ void shared_numbers(std::vector<Family>& all, const SharedNumbers& n) {
               number(n.debts_forgotten.load(relaxed))));
   all.push_back(counter("sluice_store_scripts_loaded_total", "Calls that had to bring the script along.",
                         number(n.scripts_loaded.load(relaxed))));
+  all.push_back(counter("sluice_store_calls_again_total",
+                        "Calls that a Cluster refused because a slot moves or has moved; asked again.",
+                        number(n.again.load(relaxed))));
+  all.push_back(counter("sluice_store_spread_total",
+                        "Requests whose buckets are in several slots of a Cluster: charged in parts.",
+                        number(n.spread.load(relaxed))));
+  all.push_back(counter("sluice_store_given_back_total",
+                        "Charges of such parts that were given back, since another part did not pass.",
+                        number(n.given_back.load(relaxed))));
+  all.push_back(counter("sluice_store_give_backs_lost_total",
+                        "Of which nobody can say whether they were given back: refilled by time.",
+                        number(n.give_backs_lost.load(relaxed))));
 }
 
 std::uint64_t open_files() {

@@ -6,13 +6,20 @@
 #include "core/random_seed.h"
 #include "redis/command.h"
 #include "server/log.h"
+#include "server/run_id.h"
 
 namespace sluice::server {
 
 namespace {
 
 constexpr Duration kPublishEvery = std::chrono::milliseconds(100);
+// To each primary of a Cluster: a call's keys are of one slot, so that most calls carry few.
+constexpr std::size_t kClusterCalls = 64;
 constexpr auto relaxed = std::memory_order_relaxed;
+
+std::string described(const redis::Client& client) {
+  return client.address().text() + ", version " + client.version();
+}
 
 }  // namespace
 
@@ -33,7 +40,9 @@ Result<SharedPlace> SharedPlace::of(const Config& config) {
     if (!options) return named(options.error().message);
     place.options = std::move(*options);
   } else {
-    return named(url->text() + ": a Cluster cannot be the store yet; name one server or Sentinel");
+    auto each = redis::Client::Options::from(*url);
+    if (!each) return named(each.error().message);
+    place.options = Cluster{url->hosts, std::move(*each)};
   }
   return place;
 }
@@ -49,6 +58,10 @@ void SharedNumbers::add(const SharedNumbers& o) {
   sum(errors, o.errors);
   sum(scripts_loaded, o.scripts_loaded);
   sum(repaid, o.repaid);
+  sum(again, o.again);
+  sum(spread, o.spread);
+  sum(given_back, o.given_back);
+  sum(give_backs_lost, o.give_backs_lost);
   sum(outstanding, o.outstanding);
   sum(lease_charged, o.lease_charged);
   sum(lease_spent, o.lease_spent);
@@ -60,16 +73,11 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears
     : log_(log),
       first_(first),
       fallback_(local, instances, &arrears),
-      store_(way_, fallback_,
-             {.lane = {.deadline = config.store_deadline,
-                       .asks_max = static_cast<std::size_t>(config.store_queue)},
-              .refusals_kept = config.refusals_kept,
-              .leases = {.tokens_max = config.lease_max, .drift = {.ppm = config.lease_drift}},
-              .seed = random_seed(),
-              .now = [] { return Clock::now(); },
-              .chance = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); },
-              .wake_at = [this](Time when) { wake_at(when); },
-              .trouble = [this](std::string_view what) { trouble(what); }}),
+      cluster_(std::holds_alternative<SharedPlace::Cluster>(place.options)
+                   ? std::make_unique<ClusterNodes>(static_cast<ClusterNodes::Owner&>(*this))
+                   : nullptr),
+      store_(cluster_ ? store::SharedStore(*cluster_, fallback_, options(config))
+                      : store::SharedStore(way_, fallback_, options(config))),
       random_(random_seed()),
       instances_(instances),
       timers_(loop) {
@@ -80,11 +88,16 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears
     auto client = std::make_unique<redis::Client>(loop, options, heard);
     only_ = client.get();
     server_ = std::move(client);
-  } else {
-    auto options = std::get<redis::SentinelNode::Options>(place.options);
+  } else if (const auto* by_name = std::get_if<redis::SentinelNode::Options>(&place.options)) {
+    auto options = *by_name;
     options.sentinel.seed = random_();
     options.primary.seed = random_();
     server_ = std::make_unique<redis::SentinelNode>(loop, options, heard);
+  } else {
+    const auto& many = std::get<SharedPlace::Cluster>(place.options);
+    auto each = many.each;
+    each.seed = random_();
+    cluster_->open(loop, many.seeds, std::move(each));
   }
   if (first && config.store_instances == 0)
     census_.emplace(loop, way_, instances, [this](std::string_view what) { trouble(what); });
@@ -94,7 +107,36 @@ SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears
     publish();
   });
 }
-SharedSeat::~SharedSeat() = default;
+SharedSeat::~SharedSeat() {
+  if (cluster_) cluster_->close();
+}
+
+store::SharedOptions SharedSeat::options(const Config& config) {
+  return {.lane = {.deadline = config.store_deadline,
+                   .asks_max = static_cast<std::size_t>(config.store_queue),
+                   .calls_max = cluster_ ? kClusterCalls : store::Lane::Options{}.calls_max},
+          .refusals_kept = config.refusals_kept,
+          .told_max = config.store_floors ? store::SharedOptions{}.told_max : 0,
+          .leases = {.tokens_max = config.lease_max, .drift = {.ppm = config.lease_drift}},
+          .seed = random_seed(),
+          .now = [] { return Clock::now(); },
+          .chance = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); },
+          .wake_at = [this](Time when) { wake_at(when); },
+          .trouble = [this](std::string_view what) { trouble(what); }};
+}
+
+bool SharedSeat::Way::up() const {
+  if (seat.cluster_) return seat.cluster_->up();
+  return seat.server_ && seat.server_->up() && seat.known_;
+}
+
+void SharedSeat::Way::send(std::string_view command, redis::Caller& caller) {
+  if (!seat.cluster_) return seat.server_->send(command, caller);
+  const std::uint16_t slot = redis::slot_of(Census::kKey);
+  const auto server = seat.cluster_->server_of(slot);
+  if (server == store::Nodes::kNobody) return caller.lost(redis::Loss::not_sent, "the slot is nobody's");
+  seat.cluster_->node(server).send_in(slot, command, caller);
+}
 
 void SharedSeat::wake_at(Time when) {
   const Duration delay = std::max(when - Clock::now(), Duration{0});
@@ -102,24 +144,30 @@ void SharedSeat::wake_at(Time when) {
 }
 
 void SharedSeat::went_up(redis::Client& client) {
-  connected_ = client.address().text() + ", version " + client.version();
+  connected_ = described(client);
   known_ = false;
   server_->send(redis::command("INFO", "server"), identity_);
 }
 
 void SharedSeat::identified(redis::Reply reply) {
-  constexpr std::string_view kField = "run_id:";
-  const std::string_view text = reply.front().text;
-  const auto at = text.find(kField);  // A user without INFO: every connection may be to another server.
-  std::string id;
-  if (reply.front().kind == redis::Element::Kind::text && at != text.npos)
-    id = text.substr(at + kField.size(), text.find('\r', at) - at - kField.size());
+  const std::string id = run_id_of(reply);  // A user without INFO: every connection may be to another server.
   if (!run_id_.empty() && (id.empty() || id != run_id_)) store_.server_changed();
   run_id_ = id.empty() ? "unknown" : id;
   known_ = true;
   if (census_) census_->enter();
   if (first_) log_.up(connected_);
   publish();
+}
+
+void SharedSeat::server_known(redis::Client& client) {
+  version_ = client.version();
+  if (census_) census_->enter();
+  publish();
+}
+
+void SharedSeat::server_lost(redis::Client& client, std::string_view why) {
+  cluster_up_ = cluster_->up();
+  went_down(client, why);
 }
 
 void SharedSeat::went_down(redis::Client&, std::string_view why) {
@@ -137,8 +185,9 @@ void SharedSeat::trouble(std::string_view what) {
 
 void SharedSeat::probe() {
   const Time now = Clock::now();
-  if (probe_.flies || !store_.wants_probe(now)) return;
+  if (probe_.flies || !store_.wants_probe(probe_.family, now, probe_.key)) return;
   probe_.flies = true;
+  probe_.ask.key = probe_.key;
   probe_.batch = {.asks = {&probe_.ask, 1}, .decisions = {&probe_.decision, 1}, .now = now};
   store_.decide(probe_.batch, probe_);
 }
@@ -161,10 +210,18 @@ void SharedSeat::publish() {
   numbers_.errors.store(s.lane.errors, relaxed);
   numbers_.scripts_loaded.store(s.lane.scripts_loaded, relaxed);
   numbers_.repaid.store(s.repaid, relaxed);
+  numbers_.again.store(s.lane.again, relaxed);
+  numbers_.spread.store(s.spread.chains, relaxed);
+  numbers_.given_back.store(s.spread.given_back, relaxed);
+  numbers_.give_backs_lost.store(s.spread.lost, relaxed);
   numbers_.outstanding.store(s.outstanding, relaxed);
   probe();
+  const bool there = way_.up();
+  if (cluster_ && there && !std::exchange(cluster_up_, there) && first_)
+    log_.up(std::to_string(cluster_->primaries()) + " primaries, version " + version_);
+  cluster_up_ = there;
   if (first_) log_.look(Clock::now());
-  numbers_.up.store(way_.up() && s.breaker == store::Breaker::State::closed, relaxed);
+  numbers_.up.store(there && s.breaker == store::Breaker::State::closed, relaxed);
 }
 
 }  // namespace sluice::server

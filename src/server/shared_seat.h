@@ -9,11 +9,13 @@
 #include <random>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "net/timers.h"
 #include "redis/client.h"
 #include "redis/sentinel.h"
 #include "server/census.h"
+#include "server/cluster_nodes.h"
 #include "server/config.h"
 #include "server/store_log.h"
 #include "store/local/local_store.h"
@@ -26,10 +28,11 @@ struct SharedNumbers {
   using Number = std::atomic<std::uint64_t>;
   Number calls{0}, decisions{0}, remembered{0}, leased{0}, degraded{0}, unknown{0}, errors{0},
       scripts_loaded{0}, repaid{0};
+  Number again{0}, spread{0}, given_back{0}, give_backs_lost{0};  ///< In a Cluster.
   Number outstanding{0};
   Number lease_charged{0}, lease_spent{0};           ///< Tokens.
   Number owed{0}, debts_forgotten{0}, instances{1};  ///< Of the whole process.
-  std::atomic<bool> up{false};                       ///< Connected, and its breaker closed.
+  std::atomic<bool> up{false};  ///< Connected, in a Cluster to all primaries, and no breaker open.
 
   void add(const SharedNumbers& other);
 };
@@ -40,10 +43,14 @@ struct SharedPlace {
   static Result<SharedPlace> of(const Config& config);
 
   std::string text;  ///< The URL, without its password.
-  std::variant<redis::Client::Options, redis::SentinelNode::Options> options;
+  struct Cluster {
+    std::vector<net::Address> seeds;
+    redis::Client::Options each;
+  };
+  std::variant<redis::Client::Options, redis::SentinelNode::Options, Cluster> options;
 };
 
-class SharedSeat final : private redis::Client::Listener {
+class SharedSeat final : private redis::Client::Listener, private ClusterNodes::Owner {
  public:
   /// Begins to connect. `loop`, `local`, `arrears`, `instances` and `log` outlive it. `first`: it tells the
   /// log of the connection's ups and downs, for all.
@@ -61,19 +68,22 @@ class SharedSeat final : private redis::Client::Listener {
  private:
   void went_up(redis::Client& client) override;
   void went_down(redis::Client& client, std::string_view why) override;
+  void another_server() override { store_.server_changed(); }
+  void server_known(redis::Client& client) override;
+  void server_lost(redis::Client& client, std::string_view why) override;
+  store::SharedOptions options(const Config& config);
   void trouble(std::string_view what);
   void wake_at(Time when);
   void publish();
 
   StoreLog& log_;
   const bool first_;
-  /// The store's node: there before the connection is, and up once it is known which server answers.
+  /// The store's node: there before the connection is, and up once it is known which server answers. In a
+  /// Cluster the census's alone.
   struct Way final : redis::Node {
     explicit Way(const SharedSeat& s) : seat(s) {}
-    bool up() const override { return seat.server_ && seat.server_->up() && seat.known_; }
-    void send(std::string_view command, redis::Caller& caller) override {
-      seat.server_->send(command, caller);
-    }
+    bool up() const override;
+    void send(std::string_view command, redis::Caller& caller) override;
     const SharedSeat& seat;
   };
   /// Asks a server who it is, ahead of all else: one that took another's place is offered what that had told.
@@ -89,6 +99,7 @@ class SharedSeat final : private redis::Client::Listener {
   struct Probe final : store::Completion {
     void decided() override;
     store::Family family{"#probe", 0, store::OnFailure::allow};
+    std::string key;
     Quota quota = *Quota::make({1000, 1000, std::chrono::seconds(1)});
     store::Ask ask{.family = &family, .quota = &quota};
     Decision decision;
@@ -104,8 +115,11 @@ class SharedSeat final : private redis::Client::Listener {
   std::string run_id_;  // Of the server that was known last.
   bool known_ = false;
   std::string connected_;  // For the log, once it is known.
+  std::string version_;    // The same, in a Cluster.
+  bool cluster_up_ = false;
   Probe probe_;
   store::Fallback fallback_;
+  const std::unique_ptr<ClusterNodes> cluster_;  // Null: one server. Closed ahead of the store's end.
   store::SharedStore store_;
   std::unique_ptr<redis::Node>
       server_;                     // After the store, whose calls it tells that they are lost when it goes.

@@ -31,6 +31,10 @@ bool can_never_pass(const Ask& ask) {
   return (ask.op == Op::take || ask.op == Op::reserve) && ask.amount > ask.quota->capacity();
 }
 
+struct Link : ChainLink<Link> {};
+
+}  // namespace
+
 void wait_for_clock(Decision& d, std::int64_t behind_us) {
   if (behind_us == 0) return;
   const auto later = [&](Duration& t) {
@@ -41,10 +45,6 @@ void wait_for_clock(Decision& d, std::int64_t behind_us) {
   later(d.reset_after);
   later(d.due_after);
 }
-
-struct Link : ChainLink<Link> {};
-
-}  // namespace
 
 void Call::clear() {
   buckets_.clear();
@@ -73,7 +73,7 @@ std::size_t Call::bucket_of(const Ask& ask, const Told* told) {
   return buckets_.size() - 1;
 }
 
-bool Call::add(const Chain& chain, const Told* told) {
+bool Call::add(const Chain& chain, const Told* told, std::size_t buckets_max) {
   const std::size_t n = chain.asks.size();
   if (chains_.size() >= kChainsMax || steps_.size() + 2 * n > kStepsMax) return false;
   const std::size_t steps = steps_.size();
@@ -84,7 +84,7 @@ bool Call::add(const Chain& chain, const Told* told) {
     bucket_of_ask_.push_back(static_cast<std::uint8_t>(k));
     passable &= !can_never_pass(ask);
     // A bucket is counted in one quota's ticks a call: another's come with the next.
-    if (buckets_.size() > kBucketsMax || buckets_[k].rate.per_ns != ask.quota->wide().per_ns) {
+    if (buckets_.size() > buckets_max || buckets_[k].rate.per_ns != ask.quota->wide().per_ns) {
       buckets_.resize(buckets, Bucket{});
       steps_.resize(steps, Step{});
       keys_.resize(text);
@@ -94,6 +94,8 @@ bool Call::add(const Chain& chain, const Told* told) {
   }
   chains_.push_back(chain);
   for (std::size_t i = 0; i < n && passable; ++i) add_step(chain.asks[i], bucket_of_ask_[asks + i], n > 1);
+  if (chain.part != nullptr && chain.part->gives_back && steps_.size() > steps)
+    steps_.back().what = give_back, steps_.back().since = &chain.part->before.front().tat;
   if (n == 1) return true;
   if (passable && chain.asks.front().op != Op::peek)
     steps_.back().what &= static_cast<std::uint8_t>(~with_next);
@@ -146,7 +148,7 @@ void Call::add_step(const Ask& ask, std::size_t bucket, bool chained) {
 std::size_t Call::alike(std::size_t first) const {
   const Step& a = steps_[first];
   std::size_t n = 1;
-  if (a.what == floor) return 1;
+  if (a.what == floor || a.what == give_back) return 1;
   while (a.what < with_next && (first == 0 || steps_[first - 1].what < with_next) &&
          first + n < steps_.size()) {
     const Step& b = steps_[first + n];
@@ -178,7 +180,8 @@ void Call::write(std::string_view verb, std::string_view script, std::string& ou
       const Tat& tat = *buckets_[s.bucket].floor;
       cost = {static_cast<double>(tat.us), static_cast<double>(tat.ticks)};
     }
-    const Micros most = to_micros(s.most, per_us(s.rate));
+    Micros most = to_micros(s.most, per_us(s.rate));
+    if (s.what == give_back) most = {static_cast<double>(s.since->us), static_cast<double>(s.since->ticks)};
     const double numbers[] = {static_cast<double>(s.bucket + 1),
                               static_cast<double>(s.what),
                               static_cast<double>(per_us(s.rate)),
@@ -217,6 +220,7 @@ bool Call::answer(redis::Reply reply, std::vector<Chain>& failed) {
   for (Chain& chain : chains_) {
     const auto places = std::span(bucket_of_ask_).subspan(at, chain.asks.size());
     at += chain.asks.size();
+    if (chain.part != nullptr && !chain.part->gives_back) note_before(chain, places);
     if (std::any_of(places.begin(), places.end(), [&](std::uint8_t k) { return !buckets_[k].ours; }))
       failed.push_back(std::exchange(chain, {}));
     else if (places.size() == 1)
@@ -241,8 +245,26 @@ Tat Call::tat(const Bucket& bucket) const {
           .per_us = static_cast<std::int64_t>(unit)};
 }
 
+void Call::note_before(const Chain& chain, std::span<const std::uint8_t> places) const {
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const Bucket& b = buckets_[places[i]];
+    chain.part->before[i] = {b.ahead, b.behind_us, tat(b)};
+  }
+}
+
+void Call::answer_give_back(const Chain& chain, Bucket& b) const {
+  const Ask& ask = chain.asks.front();
+  const Tat& since = chain.part->before.front().tat;
+  const Int128 gone = (now_us_ + b.behind_us - since.us) * per_us(b.rate) - since.ticks;
+  const Int128 left = static_cast<Int128>(ask.amount) * b.rate.per_token - std::max<Int128>(gone, 0);
+  b.ahead = std::max<Int128>(b.ahead - std::max<Int128>(left, 0), 0);
+  b.refused = false;
+  chain.decisions.front() = decide(b.rate, step(b.rate, Op::peek, 0, b.ahead));
+}
+
 void Call::answer_one(const Chain& chain, std::size_t bucket) {
   Bucket& b = buckets_[bucket];
+  if (chain.part != nullptr && chain.part->gives_back) return answer_give_back(chain, b);
   const Ask& ask = chain.asks.front();
   Decision& decision = chain.decisions.front();
   const auto longest = [&]<class Tick>(const Rate<Tick>& rate) {

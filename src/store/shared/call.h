@@ -33,12 +33,32 @@ struct Ticket {
   bool lease = false;      ///< As well (leases.h); `done` is nobody.
 };
 
+/// A bucket when a call came to it.
+struct Before {
+  Int128 ahead = 0;  ///< Ticks until full.
+  std::int64_t behind_us = 0;
+  Tat tat;  ///< Or the store's time, where that is later.
+};
+
+/// Of a chain that is asked for a store's own ends (spread.h): a part of a longer one, or what gives one
+/// back.
+struct Part {
+  std::span<Before> before;  ///< Of a part: one for each ask, filled in with the answers.
+  /// The ask is a refund of what was charged when the bucket was as `before` says. What would have been
+  /// refilled by now without that charge is not given back: it would be granted twice.
+  bool gives_back = false;
+};
+
 /// An ask, or several that stand or fall together.
 struct Chain {
   std::span<const Ask> asks;
   std::span<Decision> decisions;
   Ticket* ticket = nullptr;
+  Part* part = nullptr;
 };
+
+/// The store's clock is behind the bucket's: all that is waited for comes so much later.
+void wait_for_clock(Decision& decision, std::int64_t behind_us);
 
 class Call {
  public:
@@ -49,7 +69,7 @@ class Call {
 
   /// False if it does not fit; then nothing was added. `told` may be null: it is asked for floors. REQUIRES:
   /// fits_shared() of every quota.
-  bool add(const Chain& chain, const Told* told = nullptr);
+  bool add(const Chain& chain, const Told* told = nullptr, std::size_t buckets_max = kBucketsMax);
 
   /// Appends `EVALSHA script` or `EVAL script`, as `verb` says, with the buckets and steps.
   void write(std::string_view verb, std::string_view script, std::string& out) const;
@@ -85,7 +105,7 @@ class Call {
 
  private:
   static constexpr std::size_t kNone = ~std::size_t{0};
-  enum What : std::uint8_t { take = 1, charge = 2, refund = 3, floor = 4, with_next = 8 };
+  enum What : std::uint8_t { take = 1, charge = 2, refund = 3, floor = 4, give_back = 5, with_next = 8 };
   struct Step {
     std::size_t bucket;
     std::uint8_t what;
@@ -93,12 +113,15 @@ class Call {
     Rate<Int128> rate;
     Int128 most;  ///< Ticks until full that may be reached.
     std::int64_t times;
+    const Tat* since = nullptr;  ///< Of give_back.
   };
 
   std::size_t bucket_of(const Ask& ask, const Told* told);
   std::size_t alike(std::size_t first) const;
   void add_step(const Ask& ask, std::size_t bucket, bool chained);
+  void note_before(const Chain& chain, std::span<const std::uint8_t> buckets) const;
   void answer_one(const Chain& chain, std::size_t bucket);
+  void answer_give_back(const Chain& chain, Bucket& bucket) const;
   void answer_chain(const Chain& chain, std::span<const std::uint8_t> buckets);
 
   std::vector<Bucket> buckets_;

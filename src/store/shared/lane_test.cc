@@ -29,7 +29,7 @@ struct Hand final : redis::Node {
 class LaneTest : public testing::Test, private Lane::Owner {
  protected:
   void ask() {
-    lane.ask({asks, decisions, nullptr}, now_);
+    lane.ask({asks, decisions, nullptr}, {.deadline = now_ + kDeadline}, now_);
     lane.flush(now_);
   }
   void pass(milliseconds time) {
@@ -42,7 +42,7 @@ class LaneTest : public testing::Test, private Lane::Owner {
     both[0].with_next = true;
     both[1].quota = &other;
     std::array<Decision, 2> two;
-    lane.ask({both, two, nullptr}, now_);
+    lane.ask({both, two, nullptr}, {.deadline = now_ + kDeadline}, now_);
   }
   void open() {
     for (int i = 0; i < 3; ++i) {
@@ -60,11 +60,13 @@ class LaneTest : public testing::Test, private Lane::Owner {
   Hand node;
   Time now_{std::chrono::hours(1)};
   int answers = 0, without = 0;
-  Lane lane{node, {.deadline = kDeadline}, *this};
+  Lane::Common common{1};
+  Lane lane{node, {.deadline = kDeadline}, common, *this};
 
  private:
   void answered(const Call&, Time, std::uint64_t) override { ++answers; }
-  void given_up(const Chain&) override { ++without; }
+  void given_up(const Chain&, redis::Loss) override { ++without; }
+  void again(std::span<Chain>, const Lane::Errand&, Lane::Again) override {}
   void trouble(std::string_view) override {}
   Time now() override { return now_; }
   double chance() override { return 1; }

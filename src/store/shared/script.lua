@@ -3,8 +3,8 @@
 -- KEYS[k]  a bucket: "<TAT, us><latest time, us><expiry, us>" as three doubles, and where the TAT is no whole
 --          number of microseconds, "<its ticks beyond><ticks a us>" as two more. Absent: full.
 -- ARGV[j]  a step, nine doubles: bucket (its number k), what (1 take, 2 charge, 3 refund, 4 floor: the cost is a
---          TAT that it has at least; + 8: stands or falls with the next), ticks a us, the cost (us, ticks), the most that the time until full may be after it
---          (us, ticks), how many times, and the last of the buckets to which the same is done, one by one.
+--          TAT that it has at least; 5 give back what was charged at the TAT that stands for the most; + 8: stands or falls with the next), ticks a us,
+--          the cost (us, ticks), the most that the time until full may be after it (us, ticks), how many times, and the last of the buckets to which the same is done, one by one.
 -- Returns  the time in us, and of each bucket the value that it had; "?" if something else lies under its key.
 --
 -- The asker derives every answer from that, as this script does: with the arithmetic of include/sluice/ticks.h. All
@@ -66,6 +66,15 @@ local function rare()
       local floor_us = cost_us - at[k]
       if floor_us > a or (floor_us == a and cost_ticks > b) then us[k], ticks[k], changed[k] = floor_us, cost_ticks, true end
       return 1
+    end
+    if what == 5 then  -- Since then the bucket, without that charge, would have been filled by so much.
+      local gone_us, gone_ticks = at[k] - most_us, -most_ticks
+      if gone_ticks < 0 then gone_us, gone_ticks = gone_us - 1, gone_ticks + D end
+      if gone_us >= 0 then
+        cost_us, cost_ticks = cost_us - gone_us, cost_ticks - gone_ticks
+        if cost_ticks < 0 then cost_us, cost_ticks = cost_us - 1, cost_ticks + D end
+        if cost_us < 0 then return 1 end
+      end
     end
     changed[k] = true
     if what == 2 then

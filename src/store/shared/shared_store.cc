@@ -23,6 +23,12 @@ SharedStore::SharedStore(redis::Node& node, Fallback& fallback, SharedOptions op
       told_(options_.told_max, options_.seed),
       lane_(node, with_floors(options_.lane, options_.told_max > 0 ? &told_ : nullptr), *this),
       refusals_(options_.refusals_max, options_.refusals_kept, options_.seed) {}
+SharedStore::SharedStore(Nodes& nodes, Fallback& fallback, SharedOptions options)
+    : options_(std::move(options)),
+      fallback_(fallback),
+      told_(options_.told_max, options_.seed),
+      lane_(nodes, with_floors(options_.lane, options_.told_max > 0 ? &told_ : nullptr), *this),
+      refusals_(options_.refusals_max, options_.refusals_kept, options_.seed) {}
 SharedStore::~SharedStore() = default;
 
 void SharedStore::decide(Batch& batch, Completion& done) {
@@ -98,7 +104,7 @@ void SharedStore::answered(const Call& call, Time sent, std::uint64_t number) {
 
 /// What is owed for the chain's buckets goes ahead of it.
 void SharedStore::repay_before(const Chain& chain, Time now) {
-  if (!lane_.takes(now)) return;
+  if (!lane_.takes(chain.asks.front(), now)) return;
   for (const Ask& ask : chain.asks)
     if (Debt* const debt = fallback_.arrears()->take(*ask.family, ask.key)) repay(*debt, now);
 }
@@ -156,13 +162,19 @@ void SharedStore::repaid(Repayment& repayment) {
 
 void SharedStore::given_up(const Chain& chain) {
   if (Leases::is_ours(chain)) return leases_->given_up(chain, options_.now());
-  if (chain.ticket->repayment) {
+  if (chain.ticket != nullptr && chain.ticket->repayment) {
     chain.decisions.front().origin = Origin::degraded;
     return finish(*chain.ticket);
   }
   degraded_ += chain.asks.size();
   fallback_.decide(chain, options_.now());
-  finish(*chain.ticket);
+  if (chain.ticket != nullptr) finish(*chain.ticket);  // None: a part of a longer chain.
+}
+
+void SharedStore::gives_back(const Ask& ask) {
+  refusals_.forget(*ask.family, ask.key, lane_.next_call());
+  if (leases_ && ask.family->consistency == Consistency::leased)
+    leases_->forget(*ask.family, ask.key, options_.now());
 }
 
 void SharedStore::trouble(std::string_view what) {
@@ -208,6 +220,7 @@ SharedStats SharedStore::stats() const {
           .degraded = degraded_,
           .repaid = repaid_,
           .leases = leases_ ? leases_->stats() : LeaseStats{},
+          .spread = lane_.spread(),
           .outstanding = lane_.outstanding(),
           .breaker = lane_.breaker()};
 }

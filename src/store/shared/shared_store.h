@@ -1,6 +1,6 @@
-// shared_store.h: buckets in Redis or Valkey, for one loop of a process. Many stores over one node admit
-// together exactly what one bucket would (lane.h, call.h); what the node does not decide in time is decided
-// without it (fallback.h). No I/O: the node is given, and time.
+// shared_store.h: buckets in Redis or Valkey, for one loop of a process. Many stores over one node, or over
+// the nodes of one Cluster, admit together exactly what one bucket would (lanes.h, call.h); what the node
+// does not decide in time is decided without it (fallback.h). No I/O: the node is given, and time.
 //
 //     SharedStore store(node, fallback, {...});
 //     store.decide(batch, done);                 // done.decided() comes now or later, once
@@ -12,11 +12,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "store/shared/fallback.h"
-#include "store/shared/lane.h"
+#include "store/shared/lanes.h"
 #include "store/shared/leases.h"
 #include "store/shared/refusals.h"
 #include "store/store.h"
@@ -44,14 +45,16 @@ struct SharedStats {
   std::uint64_t degraded = 0;    ///< Asks decided without the store.
   std::uint64_t repaid = 0;      ///< Tokens granted without the store and charged there since.
   LeaseStats leases;
+  SpreadStats spread;
   std::uint64_t outstanding = 0;
   Breaker::State breaker = Breaker::State::closed;
 };
 
-class SharedStore final : public Store, private Lane::Owner {
+class SharedStore final : public Store, private Lanes::Owner {
  public:
-  /// `node` and `fallback` outlive the store.
+  /// `node`, `nodes` and `fallback` outlive the store.
   SharedStore(redis::Node& node, Fallback& fallback, SharedOptions options);
+  SharedStore(Nodes& nodes, Fallback& fallback, SharedOptions options);
   ~SharedStore() override;
 
   void decide(Batch& batch, Completion& done) override;
@@ -65,13 +68,19 @@ class SharedStore final : public Store, private Lane::Owner {
     told_.server_changed();
     if (leases_) leases_->server_changed();
   }
-  /// The node is there, and its breaker waits for somebody to ask: if nobody does, it stays open.
-  bool wants_probe(Time now) const { return lane_.wants_probe(now); }
+  /// A node is there, and its breaker waits for somebody to ask: if nobody does, it stays open. `key`: what
+  /// to ask for, of this family.
+  bool wants_probe(const Family& family, Time now, std::string& key) {
+    return lane_.wants_probe(family, now, key);
+  }
   SharedStats stats() const;
 
  private:
   void answered(const Call& call, Time sent, std::uint64_t number) override;
+  void answered(const Chain& chain) override { finish(*chain.ticket); }
   void given_up(const Chain& chain) override;
+  void gives_back(const Ask& ask) override;
+  void wake_sooner() override { ask_for_wake(); }
   void trouble(std::string_view what) override;
   Time now() override { return options_.now(); }
   double chance() override { return options_.chance(); }
@@ -90,7 +99,7 @@ class SharedStore final : public Store, private Lane::Owner {
   const SharedOptions options_;
   Fallback& fallback_;
   Told told_;
-  Lane lane_;
+  Lanes lane_;
   Refusals refusals_;
   struct Leased {
     const Ask* ask;
