@@ -121,6 +121,7 @@ class Shared(unittest.TestCase):
                 redis.start()
                 for server in one, two:
                     eventually(lambda: metric(server, "sluice_store_owed_tokens") == 0)
+                    eventually(lambda: metric(server, "sluice_store_up") == 1)
                 self.assertEqual(Client(one).throttle("k", 9, 1, 3600)[:3], [1, 10, 0])
 
     def test_how_many_share_the_store_is_learned_from_it(self):

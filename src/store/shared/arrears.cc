@@ -38,7 +38,7 @@ void Arrears::note(const Ask& ask, std::int64_t granted) {
   Debt& debt = it->second;
   if (!owes(debt)) owing_.fetch_add(1, relaxed);
   debt.quota = *ask.quota;  // The latest.
-  debt.granted_ += granted;
+  debt.later_ += granted;
   tokens_.fetch_add(granted, relaxed);
   if (!debt.asked_) queue(debt);
 }
@@ -52,7 +52,7 @@ Debt* Arrears::claim(Debt& debt) {
   if (debt.asked_ || !owes(debt)) return nullptr;
   debt.asked_ = true;
   if (debt.tokens == 0) {  // A new charge.
-    debt.covered_ += std::exchange(debt.granted_, 0);
+    debt.granted += std::exchange(debt.later_, 0);
     std::uint64_t id[] = {process_, ++ids_};
     debt.id_key = once_key(debt.key, std::string_view(reinterpret_cast<const char*>(id), sizeof id));
     debt.failed_first_.reset();
@@ -86,7 +86,7 @@ void Arrears::settled(Debt& debt, bool charged, Time now) {
     if (now - *debt.failed_first_ < kTryFor) return queue(debt);
     forgotten_.fetch_add(1, relaxed);
   }
-  tokens_.fetch_sub(std::exchange(debt.covered_, 0), relaxed);
+  tokens_.fetch_sub(std::exchange(debt.granted, 0), relaxed);
   debt.tokens = 0;
   if (!owes(debt)) owing_.fetch_sub(1, relaxed);
   if (owes(debt) || debt.queued_) return queue(debt);

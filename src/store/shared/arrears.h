@@ -1,10 +1,12 @@
 // arrears.h: what this process granted by itself while the shared store was away, and owes to it: charged
 // there once it is back, so the end of an outage is no second burst.
 //
-// A bucket owes the tokens that its local share lacks when it is charged: with n instances of 1/n each, what
-// all of them granted since some moment is at most what the quota allows less what they lack together, and
-// that is charged. Each charge carries an id (once.h), so it is repeated until it is known to have been
-// done, and is done once. A debt that the store's bucket cannot cover is waited out there.
+// A bucket owes what it granted since it was charged last, but for what its local share has got back by now.
+// With n instances of 1/n each, what all of them granted since some moment is at most what the quota allows
+// less what their shares lack together, and that much is charged. Each charge carries an id (once.h), so it
+// is repeated until it is known to have been done, and is done once. A debt that the store's bucket cannot
+// cover is waited out there. The local share stays as it is: a loop that is still without the store grants no
+// more for it.
 //
 // Thread-safe: the loops of a process share it, as they share the local buckets. It is asked only while
 // something is owed, and in an outage.
@@ -32,13 +34,13 @@ class Debt {
   Family ids;
   std::string key;
   Quota quota;
-  std::int64_t tokens = 0;  ///< To be charged, under `id_key`. 0: not yet found out.
+  std::int64_t granted = 0;  ///< Since the charge before.
+  std::int64_t tokens = 0;   ///< To be charged, under `id_key`. 0: not yet found out.
   std::string id_key;
 
  private:
   friend class Arrears;
-  std::int64_t granted_ = 0;  // Since the last charge began.
-  std::int64_t covered_ = 0;  // Granted before this charge began.
+  std::int64_t later_ = 0;  // Granted since this charge began, for the next.
   std::optional<Time> failed_first_;
   bool asked_ = false;   // Somebody has it.
   bool queued_ = false;  // Of take_any().
@@ -70,7 +72,7 @@ class Arrears {
   using Name = std::pair<std::string, std::string>;  // The family's, and the key.
   Debt* claim(Debt& debt);
   void queue(Debt& debt);
-  bool owes(const Debt& debt) const { return debt.granted_ + debt.covered_ > 0; }
+  bool owes(const Debt& debt) const { return debt.granted + debt.later_ > 0; }
 
   std::atomic<std::int64_t> owing_{0}, tokens_{0};
   std::atomic<std::uint64_t> forgotten_{0};

@@ -78,25 +78,18 @@ void Fallback::decide_here(const Chain& chain, Time now) {
       arrears_->note(chain.asks[i], chain.decisions[i].granted);
 }
 
-Decision Fallback::ask_share(const Debt& debt, Op op, std::int64_t amount, Time now) {
-  const Ask ask{.key = debt.key,
-                .family = &debt.family,
-                .quota = instances_ > 1 ? &share(debt.quota) : &debt.quota,
-                .amount = amount,
-                .op = op};
-  Decision decision;
+std::int64_t Fallback::owed(const Debt& debt, Time now) {
+  const Ask look{.key = debt.key,
+                 .family = &debt.family,
+                 .quota = instances_ > 1 ? &share(debt.quota) : &debt.quota,
+                 .amount = 0,
+                 .op = Op::peek};
+  Decision d;
   Now done;
-  Batch batch{.asks = {&ask, 1}, .decisions = {&decision, 1}, .now = now};
+  Batch batch{.asks = {&look, 1}, .decisions = {&d, 1}, .now = now};
   local_.decide(batch, done);
-  return decision;
+  return std::min(debt.granted, d.capacity - d.remaining);
 }
-
-std::int64_t Fallback::lacks(const Debt& debt, Time now) {
-  const Decision d = ask_share(debt, Op::peek, 0, now);
-  return d.capacity - d.remaining;
-}
-
-void Fallback::charged(const Debt& debt, Time now) { ask_share(debt, Op::refund, debt.tokens, now); }
 
 const Quota& Fallback::share(const Quota& quota) {
   const Spec spec{quota.capacity(), quota.tokens(), quota.period().count()};

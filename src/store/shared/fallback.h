@@ -32,14 +32,11 @@ class Fallback {
   /// Whether anything is owed to the store, cheaply; then there are arrears().
   bool owes() const { return arrears_ != nullptr && arrears_->any(); }
   Arrears* arrears() { return arrears_; }
-  /// The tokens that this instance's share of the bucket lacks: what is owed to the store.
-  std::int64_t lacks(const Debt& debt, Time now);
-  /// They have been charged there: the share has them again.
-  void charged(const Debt& debt, Time now);
+  /// The tokens that are owed to the store: those that this instance granted and its share still lacks.
+  std::int64_t owed(const Debt& debt, Time now);
 
  private:
   void decide_here(const Chain& chain, Time now);
-  Decision ask_share(const Debt& debt, Op op, std::int64_t amount, Time now);
   const Quota& share(const Quota& quota);
 
   struct Spec {

@@ -157,6 +157,28 @@ TEST_F(Repay, AChargeInDoubtIsRepeatedAndDoneOnce) {
   EXPECT_EQ(charged, static_cast<std::int64_t>(repaid));
 }
 
+// Of two loops one has the store and pays for what the other grants: that must not grant more for it.
+TEST_F(Repay, ALoopWithoutTheStoreGrantsItsShareHoweverOftenAnotherPays) {
+  start(true);
+  Process& p = *processes[0];
+  sim::Link cut_off(events, random, server, {});
+  cut_off.cut(1h);
+  Fallback fallback(p.local, 2, &p.arrears);
+  SharedStore without(
+      cut_off, fallback,
+      {.now = [this] { return events.now(); }, .chance = [] { return 0.5; }, .wake_at = [](Time) {}});
+  for (int i = 0; i < 100; ++i) {
+    Request r(*this, p);
+    r.ask = {.key = "k", .family = &family, .quota = &quota};
+    r.batch = {.asks = {&r.ask, 1}, .decisions = {&r.decision, 1}, .now = events.now()};
+    without.decide(r.batch, r);
+    p.store.repay(events.now());
+    run(events.now() + 10ms);
+  }
+  EXPECT_EQ(grants.size(), 10U + 4U);  // Its share, and what came back of it in 0.99 s.
+  EXPECT_EQ(p.store.stats().repaid, 14U);
+}
+
 TEST_F(Repay, WhatTheStoreNeverHeardOfIsKept) {
   start(true);
   cut(10s);

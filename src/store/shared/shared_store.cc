@@ -141,7 +141,7 @@ struct SharedStore::Repayment final : Completion {
 };
 
 void SharedStore::repay(Debt& debt, Time now) {
-  if (debt.tokens == 0) debt.tokens = fallback_.lacks(debt, now);
+  if (debt.tokens == 0) debt.tokens = fallback_.owed(debt, now);
   if (debt.tokens == 0 || !fits_shared(debt.quota)) return fallback_.arrears()->settled(debt, true, now);
   Repayment& repayment = *repayments_.emplace_back(std::make_unique<Repayment>(*this, debt));
   Ticket& ticket = issue(repayment);
@@ -152,10 +152,7 @@ void SharedStore::repay(Debt& debt, Time now) {
 void SharedStore::repaid(Repayment& repayment) {
   const bool charged = repayment.decisions.front().origin != Origin::degraded;
   const Time now = options_.now();
-  if (charged) {
-    fallback_.charged(repayment.debt, now);
-    repaid_ += static_cast<std::uint64_t>(repayment.debt.tokens);
-  }
+  if (charged) repaid_ += static_cast<std::uint64_t>(repayment.debt.tokens);
   fallback_.arrears()->settled(repayment.debt, charged, now);
   std::erase_if(repayments_, [&](const auto& r) { return r.get() == &repayment; });
 }
