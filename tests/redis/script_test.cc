@@ -1,6 +1,7 @@
 // The script in a real server does what the model of it does, which the simulation stands on.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <deque>
 
 #include "cli/client.h"
@@ -20,6 +21,24 @@ std::vector<std::string> arguments(std::string_view command) {
   return {parser.args().begin(), parser.args().end()};
 }
 
+/// Of what was charged about now.
+struct GiveBack : store::Part {
+  explicit GiveBack(store::RandomAsks& random) : ask(random.next().front()) {
+    ask.op = Op::refund;
+    ask.with_next = false;
+    const auto per_us = static_cast<std::int64_t>(store::shared_rate(*ask.quota).per_ns * 1000);
+    const auto wall = std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds(1);
+    since.tat = {.us = wall - 2'000'000 + static_cast<std::int64_t>(random.below(4'000'000)),
+                 .ticks = static_cast<std::int64_t>(random.below(static_cast<std::size_t>(per_us))),
+                 .per_us = per_us};
+    before = {&since, 1};
+    gives_back = true;
+  }
+  store::Before since;
+  store::Ask ask;
+  Decision decision;
+};
+
 struct Script : testing::Test {
   /// Random calls to both; after each, every bucket of it must be the same, as are the replies.
   void run(unsigned seed, int calls) {
@@ -37,6 +56,11 @@ struct Script : testing::Test {
         auto& [asks, decisions] = asked.emplace_back(random.next(), std::vector<Decision>{});
         decisions.resize(asks.size());
         if (!call.add({asks, decisions, &ticket})) break;
+      }
+      std::deque<GiveBack> given_back;
+      for (std::size_t n = random.below(4); n > 0; --n) {
+        auto& one = given_back.emplace_back(random);
+        if (!call.add({{&one.ask, 1}, {&one.decision, 1}, &ticket, &one})) break;
       }
       std::string command;
       call.write("EVALSHA", store::kScriptSha, command);

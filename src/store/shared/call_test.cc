@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <deque>
 
@@ -138,6 +139,94 @@ TEST(Call, NumbersThatNobodyCouldHaveWrittenAreSurvived) {
       EXPECT_GE(d.reset_after, Duration{0});
     }
   }
+}
+
+/// One bucket in a model server, asked one by one.
+class OneBucket {
+ public:
+  OneBucket(const Quota& quota, std::int64_t& now_us) : quota_(quota), now_us_(now_us) {
+    (void)server_.run("*3\r\n$4\r\nEVAL\r\n$" + std::to_string(kScript.size()) + "\r\n" +
+                          std::string(kScript) + "\r\n$1\r\n0\r\n",
+                      now_us);
+  }
+  Decision ask(Op op, std::int64_t amount, Part* part = nullptr) {
+    Call call;
+    const std::array<Ask, 1> asks{
+        Ask{.key = "k", .family = &family_, .quota = &quota_, .amount = amount, .op = op}};
+    std::array<Decision, 1> decisions;
+    EXPECT_TRUE(call.add({asks, decisions, nullptr, part}));
+    std::string command;
+    call.write("EVALSHA", kScriptSha, command);
+    const auto reply = server_.run(command, now_us_);
+    std::vector<Chain> failed;
+    EXPECT_TRUE(call.answer(reply.elements, failed));
+    const auto& data = server_.data();
+    const auto kept =
+        read_value(data.empty() ? "" : data.begin()->second.value, now_us_, call.buckets().front().rate);
+    EXPECT_EQ(kept->ahead, call.buckets().front().ahead) << "the script and the answer differ";
+    return decisions.front();
+  }
+
+ private:
+  const Family family_{"f"};
+  const Quota& quota_;
+  const std::int64_t& now_us_;
+  sim::ModelServer server_;
+};
+
+// A bucket of which something was charged and given back, beside one that never heard of it: whatever the
+// first grants, the second would, too.
+TEST(Call, WhatIsGivenBackIsNotGrantedTwice) {
+  for (unsigned seed = 1; seed <= 2000 && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    RandomAsks random(seed);
+    static constexpr const char* kQuotas[] = {"1000/s burst 50", "7/min burst 3", "3/7s burst 20",
+                                              "999983/s burst 200"};
+    const Quota quota = *Quota::parse(kQuotas[random.below(std::size(kQuotas))]);
+    std::int64_t now_us = kNow;
+    const auto pass = [&] {
+      const auto full = static_cast<std::size_t>(
+          std::max<std::int64_t>(quota.period().count() / 1000 * quota.capacity() / quota.tokens(), 1));
+      now_us += static_cast<std::int64_t>(random.below(random.below(2) == 0 ? full / 8 + 1 : 2 * full));
+    };
+    OneBucket charged(quota, now_us), ideal(quota, now_us);
+    const auto traffic = [&] {
+      for (std::size_t i = random.below(6); i > 0; --i) {
+        const auto amount = 1 + static_cast<std::int64_t>(random.below(3));
+        if (charged.ask(Op::take, amount).allowed()) {
+          ASSERT_TRUE(ideal.ask(Op::take, amount).allowed()) << "granted too much";
+        }
+        if (random.below(2) == 0) pass();
+      }
+    };
+    traffic();
+    std::array<Before, 1> before;
+    Part part{.before = before};
+    const auto amount =
+        1 + static_cast<std::int64_t>(random.below(static_cast<std::size_t>(quota.capacity())));
+    if (!charged.ask(Op::take, amount, &part).allowed()) continue;
+    pass();
+    traffic();
+    part.gives_back = true;
+    (void)charged.ask(Op::refund, amount, &part);
+    for (int i = 0; i < 3; ++i) traffic();
+  }
+}
+
+// With nobody else about it is as if nothing had been charged.
+TEST(Call, WhatIsGivenBackAtOnceIsAllOfIt) {
+  const Quota quota = *Quota::parse("7/min burst 30");
+  std::int64_t now_us = kNow;
+  OneBucket bucket(quota, now_us);
+  (void)bucket.ask(Op::take, 5);
+  now_us += 1'000'000;
+  const auto was = bucket.ask(Op::peek, 1);
+  std::array<Before, 1> before;
+  Part part{.before = before};
+  ASSERT_TRUE(bucket.ask(Op::take, 20, &part).allowed());
+  part.gives_back = true;
+  (void)bucket.ask(Op::refund, 20, &part);
+  EXPECT_EQ(bucket.ask(Op::peek, 1), was);
 }
 
 }  // namespace
