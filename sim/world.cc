@@ -301,8 +301,8 @@ class World {
   /// Over any stretch of t, at most capacity + rate * t: what one bucket would have granted.
   void check_grants() {
     for (std::size_t i = 0; i < grants_.size(); ++i) {
-      std::stable_sort(grants_[i].begin(), grants_[i].end(),
-                       [](const Grant& a, const Grant& b) { return a.us < b.us; });
+      std::sort(grants_[i].begin(), grants_[i].end(),
+                [](const Grant& a, const Grant& b) { return a.us < b.us; });
       const auto rate = quotas_[i].wide();
       const Int128 excused = plan_.failovers ? ideals_[i].lost * rate.per_token : 0;
       Int128 ahead = 0;

@@ -25,6 +25,7 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <cstdint>
 
 #include "sluice/ticks.h"
