@@ -40,6 +40,8 @@ struct Ideal {
   std::int64_t lost = 0;       // Tokens whose charge a failover has lost.
   std::int64_t backed_up = 0;  // `charged` when the replica heard of it last.
   std::int64_t open = 0;       // Tokens of takes that nobody has heard of yet.
+  std::int64_t without = 0;    // Tokens granted without the store.
+  std::int64_t repaid = 0;     // Of these those that were charged there since.
 };
 
 /// What a client was granted, when it was decided.
@@ -71,7 +73,10 @@ class World {
   Outcome go() {
     const Time begin = events_.now();
     const Time calm = begin + Duration(static_cast<std::int64_t>(plan_.seconds * 1e9));
-    for (auto& instance : instances_) traffic(*instance, calm + milliseconds(1500));
+    for (auto& instance : instances_) {
+      traffic(*instance, calm + milliseconds(1500));
+      repay(*instance, calm + milliseconds(1600));
+    }
     if (plan_.faults) trouble(calm);
     if (plan_.failovers) {
       replicate(calm);
@@ -88,10 +93,12 @@ class World {
     events_.step(Time::max());
     while (out_.violation.empty() && events_.step(calm + milliseconds(1700))) checked();
     if (out_.violation.empty()) check_grants();
+    if (out_.violation.empty()) check_repaid();
     if (out_.violation.empty() && open_ > 0) violate(std::to_string(open_) + " batches were never answered");
     for (const auto& instance : instances_) {
       const auto stats = instance->store.stats();
       out_.calls += stats.lane.calls;
+      out_.repaid += stats.repaid;
     }
     return out_;
   }
@@ -119,7 +126,7 @@ class World {
                {.delay_us_max = 50 + below(world.random_, 2000),
                 .slow_one_in = world.plan_.faults && one_in(world.random_, 2) ? 200 : 0,
                 .repeats_lost_calls = world.plan_.plant_repeat}),
-          fallback(local, 4),
+          fallback(local, 4, &arrears),
           store(
               link, fallback,
               {.lane = {.deadline = kDeadline,
@@ -153,6 +160,7 @@ class World {
     const std::int64_t drift_ppm;
     std::vector<Request*> open;  // Of leased limits.
     store::LocalStore local{{.max_keys = 1 << 10, .seed = 1}};
+    store::Arrears arrears;
     Link link;
     store::Fallback fallback;
     store::SharedStore store;
@@ -186,7 +194,13 @@ class World {
   void charged(std::string_view key, int what, double cost_us, double cost_ticks, double per_us,
                std::int64_t times, std::int64_t now_us) {
     if (what == 4) return;  // A floor takes nothing.
-    const std::size_t i = index_.at(std::string(key));
+    const auto found = index_.find(std::string(key));
+    if (found == index_.end()) {  // An id.
+      if (plan_.plant_forgotten_ids)
+        events_.after(Duration{0}, [this, id = std::string(key)] { server_.model.data().erase(id); });
+      return;
+    }
+    const std::size_t i = found->second;
     Ideal& ideal = ideals_[i];
     const auto ticks_us = static_cast<Int128>(per_us);
     const Int128 cost = (static_cast<Int128>(cost_us) * ticks_us + static_cast<Int128>(cost_ticks)) * times;
@@ -200,6 +214,10 @@ class World {
       return;
     }
     ideal.ahead += cost;
+    if (what == 2) {  // The bucket may be in debt by it.
+      ideal.repaid += tokens;
+      return;
+    }
     ideal.charged += tokens;
     const std::int64_t excused = !plan_.failovers ? 0
                                  : plan_.alone    ? ideal.doubtful
@@ -262,6 +280,7 @@ class World {
       (d.allowed() ? out_.granted : out_.refused) += 1;
       if (d.origin == Origin::degraded) {
         ++out_.degraded;
+        ideal.without += d.granted;
         if (strict_ && request.asked > calm_since_ + milliseconds(1000))
           violate("a decision was degraded with nothing amiss");
         if (ask.op != Op::peek) ideal.doubtful += std::min(ask.amount, ask.quota->capacity());
@@ -318,6 +337,22 @@ class World {
     }
   }
 
+  void repay(Instance& instance, Time until) {
+    events_.after(milliseconds(100), [this, &instance, until] {
+      if (events_.now() >= until) return;
+      instance.store.repay(instance.now(*this));
+      repay(instance, until);
+    });
+  }
+
+  /// What a failover has lost may have been charged again.
+  void check_repaid() {
+    for (const auto& instance : instances_)
+      if (instance->arrears.any() || instance->arrears.tokens() != 0) violate("something is owed in the end");
+    for (const Ideal& ideal : ideals_)
+      if (ideal.repaid > ideal.without + ideal.lost) violate("more was charged back than was granted");
+  }
+
   bool refuses(std::size_t key, const Ask& ask) {
     std::string name;
     store::append_bucket_key(families_[key], kKey, name);
@@ -365,7 +400,7 @@ class World {
   void replicate(Time until) {
     events_.after(milliseconds(1 + below(random_, 40)), [this, until] {
       replica_ = server_.model.data();
-      for (Ideal& ideal : ideals_) ideal.backed_up = ideal.charged;
+      for (Ideal& ideal : ideals_) ideal.backed_up = ideal.charged + ideal.repaid;
       if (events_.now() < until) replicate(until);
     });
   }
@@ -377,7 +412,8 @@ class World {
       server_.model.forget_script();
       ++server_.id;
       for (Ideal& ideal : ideals_)
-        ideal.lost += ideal.charged - std::exchange(ideal.backed_up, ideal.charged);
+        ideal.lost +=
+            ideal.charged + ideal.repaid - std::exchange(ideal.backed_up, ideal.charged + ideal.repaid);
       for (auto& instance : instances_) instance->link.cut(milliseconds(1 + below(random_, 30)));
       fail_over(until);
     });

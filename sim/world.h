@@ -5,6 +5,7 @@
 //                    what nobody was told of, and with several instances up to what was lost
 //     no free grant  what clients were told to be granted by the bucket was charged there before
 //     no charge in doubt twice  what was charged was told, or belongs to a call of unknown outcome, once
+//     charged back once  of what was granted without the store all is charged there in the end, and no more
 //     each once      every ask is answered once, within its deadline
 //     true memory    what is refused from memory the bucket refuses too
 //     truly granted  of leased limits: what clients were granted, each at the server's time of its decision,
@@ -29,6 +30,7 @@ struct Plan {
   bool plant_wild_clocks = false;     ///< Clocks drift beyond the bound.
   bool plant_no_floors = false;       ///< What was told is not offered to the new server.
   bool plant_repeat = false;          ///< A lost call is repeated.
+  bool plant_forgotten_ids = false;   ///< What is charged back is not known to have been.
   bool plant_forgetful =
       false;  ///< The server loses what it knew: "restarted empty" without anybody being told.
 };
@@ -36,7 +38,7 @@ struct Plan {
 struct Outcome {
   std::string violation;  ///< Empty: all held.
   std::uint64_t asks = 0, granted = 0, refused = 0, remembered = 0, leased = 0, degraded = 0;
-  std::uint64_t calls = 0, cuts = 0, events = 0;
+  std::uint64_t repaid = 0, calls = 0, cuts = 0, events = 0;
 };
 
 Outcome run(const Plan& plan);

@@ -56,6 +56,15 @@ TEST(World, SeesThatFloorsAreIgnored) {
 TEST(World, SeesACallThatIsRepeated) {
   EXPECT_NE(first_violation({.seconds = 2, .plant_repeat = true}, 500), "");
 }
+TEST(World, WhatIsGrantedWithoutTheStoreIsChargedBack) {
+  std::uint64_t repaid = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) repaid += run({.seed = seed, .seconds = 2}).repaid;
+  EXPECT_GT(repaid, 1000U);
+}
+TEST(World, SeesThatItIsChargedBackTwice) {
+  const auto seen = first_violation({.seconds = 2, .plant_forgotten_ids = true}, 500);
+  EXPECT_NE(seen.find("more was charged back"), std::string::npos) << seen;
+}
 TEST(World, SeesAServerThatForgets) {
   EXPECT_NE(first_violation({.seconds = 2, .faults = false, .plant_forgetful = true}, 20), "");
 }
