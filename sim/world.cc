@@ -23,6 +23,8 @@ using store::Ask;
 
 constexpr Duration kDeadline = milliseconds(20);
 constexpr std::size_t kAsksMax = 2000;
+/// The last fault ends in itself within 200 ms, and a breaker opens for a second at most.
+constexpr Duration kWellAfter = milliseconds(1200);
 constexpr std::int64_t kUnanswered = -1;
 const char* const kQuotas[] = {"1000/s burst 50", "7/min burst 3",      "20/s",
                                "100/3s burst 10", "999983/s burst 200", "1/h burst 5"};
@@ -87,7 +89,7 @@ class World {
         events_.at(begin + milliseconds(200 * i), [this] { server_.model.data().clear(); });
     while (out_.violation.empty() && events_.step(calm)) checked();
     settle();
-    while (out_.violation.empty() && events_.step(calm + milliseconds(1000))) checked();
+    while (out_.violation.empty() && events_.step(calm + kWellAfter)) checked();
     strict_ = true;  // From here on nothing may be degraded.
     while (out_.violation.empty() && events_.step(calm + milliseconds(1500))) checked();
     events_.step(Time::max());
@@ -281,7 +283,7 @@ class World {
       if (d.origin == Origin::degraded) {
         ++out_.degraded;
         ideal.without += d.granted;
-        if (strict_ && request.asked > calm_since_ + milliseconds(1000))
+        if (strict_ && request.asked > calm_since_ + kWellAfter)
           violate("a decision was degraded with nothing amiss");
         if (ask.op != Op::peek) ideal.doubtful += std::min(ask.amount, ask.quota->capacity());
       } else if (d.origin == Origin::remembered) {

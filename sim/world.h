@@ -21,7 +21,7 @@ namespace sluice::sim {
 
 struct Plan {
   std::uint64_t seed = 1;
-  double seconds = 5;  ///< Of virtual time; then the faults end and all must be well within a second.
+  double seconds = 5;  ///< Of virtual time; then the faults end and all must be well soon.
   bool faults = true;
   bool failovers = false;  ///< A replica that lags takes over, at times: the latest writes are lost.
   bool alone = false;      ///< One instance.
