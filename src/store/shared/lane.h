@@ -109,7 +109,6 @@ class Lane {
  private:
   void enqueue(std::unique_ptr<Flight> flight);
   std::unique_ptr<Flight> dequeue();
-  void send(std::unique_ptr<Flight> flight);
   void send(Flight& flight, bool with_script);
   void refuse(const Chain& chain);
   void landed(Flight& flight);

@@ -12,7 +12,16 @@ using std::chrono::milliseconds;
 
 struct Hand final : redis::Node {
   bool up() const override { return true; }
-  void send(std::string_view, redis::Caller& caller) override { callers.push_back(&caller); }
+  void send(std::string_view command, redis::Caller& caller) override {
+    callers.push_back(&caller);
+    commands.emplace_back(command);
+  }
+  void reply_error(std::string_view text) {
+    redis::Caller* caller = callers.front();
+    callers.erase(callers.begin());
+    const redis::Element element{.kind = redis::Element::Kind::error, .text = text};
+    caller->replied({&element, 1});
+  }
   /// The oldest call's: the bucket was full.
   void reply() {
     redis::Caller* caller = callers.front();
@@ -24,6 +33,7 @@ struct Hand final : redis::Node {
     caller->replied(elements);
   }
   std::vector<redis::Caller*> callers;
+  std::vector<std::string> commands;
 };
 
 class LaneTest : public testing::Test, private Lane::Owner {
@@ -59,14 +69,14 @@ class LaneTest : public testing::Test, private Lane::Owner {
   std::array<Decision, 1> decisions;
   Hand node;
   Time now_{std::chrono::hours(1)};
-  int answers = 0, without = 0;
+  int answers = 0, without = 0, asked_again = 0;
   Lane::Common common{1};
   Lane lane{node, {.deadline = kDeadline}, common, *this};
 
  private:
   void answered(const Call&, Time, std::uint64_t) override { ++answers; }
   void given_up(const Chain&, redis::Loss) override { ++without; }
-  void again(std::span<Chain>, const Lane::Errand&, Lane::Again) override {}
+  void again(std::span<Chain>, const Lane::Errand&, Lane::Again) override { ++asked_again; }
   void trouble(std::string_view) override {}
   Time now() override { return now_; }
   double chance() override { return 1; }
@@ -97,6 +107,34 @@ TEST_F(LaneTest, AnAskThatNoCallTakesIsNoProbe) {
   EXPECT_TRUE(lane.wants_probe(now_));
   ask();
   node.reply();
+  EXPECT_EQ(lane.breaker(), Breaker::State::closed);
+}
+
+// Each call that found no script used to bring it: as many times seven kilobytes as calls were under way.
+TEST_F(LaneTest, OneCallBringsTheScriptForAllBehindIt) {
+  ask();
+  ask();
+  node.reply_error("NOSCRIPT No matching script.");
+  node.reply_error("NOSCRIPT No matching script.");
+  ASSERT_EQ(node.commands.size(), 4u);
+  EXPECT_NE(node.commands[2].find("\r\nEVAL\r\n"), std::string::npos);
+  EXPECT_NE(node.commands[3].find("\r\nEVALSHA\r\n"), std::string::npos);
+  node.reply();
+  node.reply_error("NOSCRIPT No matching script.");  // It went elsewhere: now it brings its own.
+  ASSERT_EQ(node.commands.size(), 5u);
+  EXPECT_NE(node.commands[4].find("\r\nEVAL\r\n"), std::string::npos);
+  node.reply();
+  EXPECT_EQ(answers, 2);
+  EXPECT_EQ(without, 0);
+}
+
+// A server that sends one elsewhere is well: else its breaker would wait for that probe for good.
+TEST_F(LaneTest, AProbeThatIsSentElsewhereHasSucceeded) {
+  open();
+  pass(milliseconds(50));
+  ask();
+  node.reply_error("MOVED 1 127.0.0.1:7001");
+  EXPECT_EQ(asked_again, 1);
   EXPECT_EQ(lane.breaker(), Breaker::State::closed);
 }
 

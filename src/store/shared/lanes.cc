@@ -1,6 +1,7 @@
 #include "store/shared/lanes.h"
 
 #include <algorithm>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -111,11 +112,14 @@ void Lanes::again(std::span<Chain> chains, const Lane::Errand& errand, Lane::Aga
 
 /// One bucket a call.
 void Lanes::send_alone(std::span<Chain> chains, const Lane::Errand& errand, Time now) {
-  const auto bucket = [](const Chain& c) {  // Those of one bucket side by side, and in their order.
-    return std::tuple(c.asks.size(), std::string_view(c.asks.front().family->name), c.asks.front().key);
-  };
-  std::ranges::stable_sort(chains, {}, bucket);
-  for (const Chain& chain : chains) {
+  std::vector<std::size_t> order(chains.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) {  // Those of one bucket side by side, and in their order.
+    const auto& asks = chains[i].asks;
+    return std::tuple(asks.size(), std::string_view(asks.front().family->name), asks.front().key, i);
+  });
+  for (const std::size_t i : order) {
+    const Chain& chain = chains[i];
     const bool apart = chain.asks.size() > 1 &&
                        (chain.part != nullptr ? spread_.split(chain, errand.slot, errand.deadline, now)
                                               : spread_.begin(chain, true, errand.deadline, now));
