@@ -2,14 +2,14 @@
 // several slots, slots that move, servers that another takes the place of. What must hold is checked after
 // every event:
 //
-//     never above     what clients are granted fits one ideal bucket a key, but for the time that answers
-//     take;
-//                     after a failover up to what was lost
+//     never above     what clients are granted fits one ideal bucket a key, but for the time that
+//                     answers take; after a failover up to what was lost
 //     all or nothing  of a request either all is granted or nothing
 //     once            what was charged is granted or given back, never both, never twice
-//     given back      what was charged and not granted is given back, if nothing fails, but for what time
-//     refills each once       every ask is answered once, within its deadline bounded         no more asks
-//     are outstanding than the setting allows
+//     given back      what was charged and not granted is given back, if nothing fails, but for what
+//                     time refills
+//     each once       every ask is answered once, within its deadline
+//     bounded         no more asks are outstanding than the setting allows
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace sluice::sim {
 
 struct ClusterPlan {
   std::uint64_t seed = 1;
-  double seconds = 3;  ///< Of virtual time; then the faults end and all must be well within a second.
+  double seconds = 3;  ///< Of virtual time; then the faults end and all must be well soon.
   bool faults = true;
   bool moves = false;                 ///< Slots move from server to server.
   bool failovers = false;             ///< A replica that lags takes over.

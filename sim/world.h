@@ -1,17 +1,15 @@
 // world.h: instances, clients and one server, run from a seed; what must hold is checked after every event.
 //
-//     never above    what the server grants fits one ideal bucket a key, by the server's clock; after a
-//     failover up to
-//                    what nobody was told of, and with several instances up to what was lost
-//     no free grant  what clients were told to be granted by the bucket was charged there before
-//     no charge in doubt twice  what was charged was told, or belongs to a call of unknown outcome, once
-//     charged back once  of what was granted without the store all is charged there in the end, and no more
-//     each once      every ask is answered once, within its deadline
-//     true memory    what is refused from memory the bucket refuses too
-//     truly granted  of leased limits: what clients were granted, each at the server's time of its decision,
-//     fits one
-//                    ideal bucket a key; after a failover up to what was lost
-//     bounded        no more asks are outstanding than the setting allows
+//     never above     what the server grants fits one ideal bucket a key, by the server's clock; after a
+//                     failover up to what nobody was told of, with several instances up to what was lost
+//     no free grant   what clients were told to be granted by the bucket was charged there before
+//     once            what was charged was told, or belongs to a call of unknown outcome, once
+//     charged back    what was granted without the store is charged there in the end, once
+//     each once       every ask is answered once, within its deadline
+//     true memory     what is refused from memory the bucket refuses too
+//     truly granted   of leased limits: what clients were granted, each at the server's time of its
+//                     decision, fits one ideal bucket a key; after a failover up to what was lost
+//     bounded         no more asks are outstanding than the setting allows
 #pragma once
 
 #include <cstdint>

@@ -109,6 +109,13 @@ void shared_numbers(std::vector<Family>& all, const SharedNumbers& n) {
                       "Servers that share the store, as configured or as the store saw last.",
                       number(n.instances.load(relaxed))));
   all.push_back(
+      counter("sluice_store_unknown_tokens_total",
+              "Tokens that these calls asked for: at most so many were refused too much, until refilled.",
+              number(n.unknown_tokens.load(relaxed))));
+  all.push_back(counter("sluice_store_uncounted_tokens_total",
+                        "Tokens that limits with on_store_failure: allow granted without a count.",
+                        number(n.uncounted.load(relaxed))));
+  all.push_back(
       gauge("sluice_store_owed_tokens",
             "Tokens that limits with on_store_failure: local granted while the shared store was away and "
             "that are not yet charged to it: at most so many were granted too much.",

@@ -55,6 +55,8 @@ void SharedNumbers::add(const SharedNumbers& o) {
   sum(leased, o.leased);
   sum(degraded, o.degraded);
   sum(unknown, o.unknown);
+  sum(unknown_tokens, o.unknown_tokens);
+  sum(uncounted, o.uncounted);
   sum(errors, o.errors);
   sum(scripts_loaded, o.scripts_loaded);
   sum(repaid, o.repaid);
@@ -207,6 +209,8 @@ void SharedSeat::publish() {
   numbers_.lease_spent.store(s.leases.spent, relaxed);
   numbers_.degraded.store(s.degraded - probe_.degraded, relaxed);
   numbers_.unknown.store(s.lane.unknown, relaxed);
+  numbers_.unknown_tokens.store(s.lane.unknown_tokens, relaxed);
+  numbers_.uncounted.store(s.uncounted, relaxed);
   numbers_.errors.store(s.lane.errors, relaxed);
   numbers_.scripts_loaded.store(s.lane.scripts_loaded, relaxed);
   numbers_.repaid.store(s.repaid, relaxed);

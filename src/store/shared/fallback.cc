@@ -56,10 +56,12 @@ void Fallback::decide(const Chain& chain, Time now) {
     deny |= ask.family->on_failure == OnFailure::deny;
     allow &= ask.family->on_failure == OnFailure::allow;
   }
-  if (deny || allow)
+  if (deny || allow) {
     without_a_count(chain, !deny);
-  else
+    for (const Decision& d : chain.decisions) uncounted_ += static_cast<std::uint64_t>(d.granted);
+  } else {
     decide_here(chain, now);
+  }
   for (Decision& d : chain.decisions) d.origin = Origin::degraded;
 }
 

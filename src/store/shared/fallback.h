@@ -34,6 +34,8 @@ class Fallback {
   Arrears* arrears() { return arrears_; }
   /// The tokens that are owed to the store: those that this instance granted and its share still lacks.
   std::int64_t owed(const Debt& debt, Time now);
+  /// Tokens granted without a count so far.
+  std::uint64_t uncounted() const { return uncounted_; }
 
  private:
   void decide_here(const Chain& chain, Time now);
@@ -52,6 +54,7 @@ class Fallback {
   Store& local_;
   std::int64_t instances_;
   Arrears* const arrears_;
+  std::uint64_t uncounted_ = 0;
   std::unordered_map<Spec, Quota, SpecHash> shares_;  // Clients of CL.THROTTLE can name many: bounded.
 };
 

@@ -17,6 +17,14 @@ bool says_it_did_not_run(std::string_view error) {
       [&](std::string_view code) { return error.starts_with(code); });
 }
 
+std::uint64_t tokens_of(const Chain& chain) {
+  std::uint64_t tokens = 0;
+  for (const Ask& ask : chain.asks)
+    if (!ask.family->once && ask.op != Op::peek && ask.op != Op::refund && ask.op != Op::reset)
+      tokens += static_cast<std::uint64_t>(ask.amount);
+  return tokens;
+}
+
 }  // namespace
 
 /// One call on its way.
@@ -140,6 +148,8 @@ void Lane::give_up(Flight& flight, redis::Loss loss) {
   // An owner may ask again from within: it must find this call done with.
   auto chains = std::exchange(flight.call.chains(), {});
   flight.call.clear();
+  if (loss == redis::Loss::unknown)
+    for (const Chain& chain : chains) stats_.unknown_tokens += tokens_of(chain);
   for (const Chain& chain : chains) owner_.given_up(chain, loss);
 }
 

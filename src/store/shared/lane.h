@@ -31,6 +31,7 @@ struct LaneStats {
   std::uint64_t decisions = 0;       ///< Asks that the node decided.
   std::uint64_t given_up = 0;        ///< Asks that it did not decide in time, or at all.
   std::uint64_t unknown = 0;         ///< Calls of which nobody can say whether they ran.
+  std::uint64_t unknown_tokens = 0;  ///< What these asked for: at most so many were charged for nothing.
   std::uint64_t errors = 0;          ///< Error replies, but NOSCRIPT.
   std::uint64_t scripts_loaded = 0;  ///< Calls that had to bring the script along.
   std::uint64_t again = 0;           ///< Calls that a Cluster refused, since a slot is or was moved.

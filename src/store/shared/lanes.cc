@@ -198,6 +198,7 @@ LaneStats Lanes::stats() const {
     sum.decisions += s.decisions;
     sum.given_up += s.given_up;
     sum.unknown += s.unknown;
+    sum.unknown_tokens += s.unknown_tokens;
     sum.errors += s.errors;
     sum.scripts_loaded += s.scripts_loaded;
     sum.again += s.again;

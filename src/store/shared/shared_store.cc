@@ -215,6 +215,7 @@ SharedStats SharedStore::stats() const {
   return {.lane = lane_.stats(),
           .remembered = remembered_,
           .degraded = degraded_,
+          .uncounted = fallback_.uncounted(),
           .repaid = repaid_,
           .leases = leases_ ? leases_->stats() : LeaseStats{},
           .spread = lane_.spread(),

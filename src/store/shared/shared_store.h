@@ -43,6 +43,7 @@ struct SharedStats {
   LaneStats lane;
   std::uint64_t remembered = 0;  ///< Asks refused from memory.
   std::uint64_t degraded = 0;    ///< Asks decided without the store.
+  std::uint64_t uncounted = 0;   ///< Tokens granted without the store and without a count.
   std::uint64_t repaid = 0;      ///< Tokens granted without the store and charged there since.
   LeaseStats leases;
   SpreadStats spread;
