@@ -132,6 +132,8 @@ void Domain::add(std::uint32_t parent, const std::string& path, bool by_value,
       if (rule.limit) {  // Its families bear the rule's name.
         Limit limit(full_name, std::move(rule.limit->quotas), rule.on_store_failure, rule.consistency);
         limit.mode = rule.mode;
+        if (rule.one_slot)
+          for (store::Family& family : limit.families) family.tag = name_;
         rule.limit = std::move(limit);
       }
       node.rule = &rule;

@@ -41,6 +41,7 @@ constexpr std::array kFields = std::to_array<PolicyField>({
     {"enforce_percent", kRateLimit, true},
     {"on_store_failure", kRateLimit | kRoot, true},
     {"consistency", kRateLimit | kRoot, true},
+    {"hash_tag", kRoot, true},
 });
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }

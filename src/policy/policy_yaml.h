@@ -4,6 +4,7 @@
 //     domain: messaging
 //     on_store_failure: local           # *: of every rule that does not say otherwise
 //     consistency: strict               # *
+//     hash_tag: key                     # * or domain: all buckets of the domain lie in one slot of a Cluster
 //     descriptors:
 //       - key: message_type
 //         value: market*                # optional; each * stands for any text or none

@@ -248,6 +248,8 @@ constexpr const char* kOurs[][2] = {
      "f:3:75: enforce_percent is a whole number from 0 to 100, without quotation marks, found \"101\""},
     {"D- {key: k, rate_limit: {unit: day, requests_per_unit: 1, on_store_failure: alow}}",
      "f:3:76: on_store_failure is allow, deny or local, not \"alow\" (did you mean \"allow\"?)"},
+    {"domain: d\nhash_tag: domian",
+     "f:2:11: hash_tag is key or domain, not \"domian\" (did you mean \"domain\"?)"},
     {"domain: d\nconsistency: strong", "f:2:14: consistency is strict or leased, not \"strong\""},
     {"D- {key: k, burst: 5}", "f:3:12: burst has no effect in a descriptor; it belongs in rate_limit"},
     {"D- {key: k, allow: x}",

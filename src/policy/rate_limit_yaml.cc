@@ -127,10 +127,18 @@ void FileReader::consistency(const YamlNode& node, store::Consistency& into) {
   read_consistency(node, into, [&](std::string text) { problem(node.place, std::move(text)); });
 }
 
+void FileReader::hash_tag(const YamlNode& node, bool& one_slot) {
+  one_slot = node.kind == YamlNode::Kind::scalar && node.scalar == "domain";
+  if (one_slot || (node.kind == YamlNode::Kind::scalar && node.scalar == "key")) return;
+  const std::string word = node.kind == YamlNode::Kind::scalar ? node.scalar : node.kind_name();
+  problem(node.place, "hash_tag is key or domain, not " + quoted(word) + nearest(word, {"key", "domain"}));
+}
+
 StoreDefaults FileReader::store_defaults(const YamlNode& root) {
   StoreDefaults defaults;
   if (const YamlNode* node = find(root, "on_store_failure")) on_store_failure(*node, defaults.on_failure);
   if (const YamlNode* node = find(root, "consistency")) consistency(*node, defaults.consistency);
+  if (const YamlNode* node = find(root, "hash_tag")) hash_tag(*node, defaults.one_slot);
   return defaults;
 }
 
@@ -157,6 +165,7 @@ std::optional<Rule> FileReader::rate_limit(const YamlNode& node, Place field, co
   Rule rule = lists_rule(flags, field);
   rule.kind = Rule::Kind::quota;
   rule.on_store_failure = defaults.on_failure;
+  rule.one_slot = defaults.one_slot;
   rule.consistency = defaults.consistency;
   Written w;
   for (std::size_t i = 0; i < node.keys.size(); ++i)

@@ -17,6 +17,7 @@ namespace sluice::policy {
 struct StoreDefaults {
   store::OnFailure on_failure = store::OnFailure::local;
   store::Consistency consistency = store::Consistency::strict;
+  bool one_slot = false;
 };
 
 /// Of the descriptor that a rate_limit belongs to.
@@ -67,6 +68,7 @@ class FileReader {
   void quota_list(const YamlNode& node, std::vector<Quota>& quotas);
   void read_unit(const YamlNode& node, Rule& rule, Written& w);
   void on_store_failure(const YamlNode& node, store::OnFailure& into);
+  void hash_tag(const YamlNode& node, bool& one_slot);
   void consistency(const YamlNode& node, store::Consistency& into);
   void put_together(const Written& w, Rule& rule, Place place);
   void unlimited(const Written& w, Rule& rule);

@@ -58,6 +58,7 @@ struct Rule {
   std::int32_t enforce_percent = 100;
   store::OnFailure on_store_failure = store::OnFailure::local;
   store::Consistency consistency = store::Consistency::strict;
+  bool one_slot = false;  ///< Of a Cluster, with all of its domain.
 
   /// A map that is told to the proxy when the rule lets a request pass; may be null. Shared, since a rule is
   /// a value.

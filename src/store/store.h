@@ -37,6 +37,7 @@ struct Family {
   OnFailure on_failure;
   Consistency consistency;
   bool once = false;  ///< Its keys are once_key()s.
+  std::string tag;    ///< What decides the slot of its buckets in a Cluster; empty: limit and key.
 };
 
 /// One bucket's part of a request. Views and pointers must stay valid until the batch is done.

@@ -190,6 +190,23 @@ class Shared(unittest.TestCase):
             for port in self.cluster.primaries():
                 self.assertGreater(ask(port, "DBSIZE"), 50)
 
+    def test_a_domain_can_lie_in_one_slot(self):
+        files = tempfile.TemporaryDirectory()
+        self.addCleanup(files.cleanup)
+        with open(os.path.join(files.name, "p.yaml"), "w") as f:
+            f.write("domain: tagged\nhash_tag: domain\ndescriptors:\n- {key: user, rate_limit: {unit: day, requests_per_unit: 1000}}\n"
+                    "- {key: path, rate_limit: {unit: day, requests_per_unit: 3}}\n")
+        with self.cluster.server("--policies", files.name) as server:
+            for user in range(10):
+                body = {"domain": "tagged", "descriptors": [{"entries": [{"key": "user", "value": "u%d" % user}]},
+                                                            {"entries": [{"key": "path", "value": "p"}]}]}
+                answer = post(server, "/json", body)
+                self.assertEqual(answer["overallCode"], "OK" if user < 3 else "OVER_LIMIT")
+                self.assertEqual(answer["statuses"][0]["limitRemaining"], 999 if user < 3 else 1000)
+            self.assertEqual(metric(server, "sluice_store_spread_total"), 0)
+            slot = ask(self.cluster.ports[0], "CLUSTER", "KEYSLOT", "{tagged}")
+            self.assertEqual(sum(ask(p, "CLUSTER", "COUNTKEYSINSLOT", slot) for p in self.cluster.primaries()), 4)
+
     def test_a_request_over_several_slots_stands_or_falls_together(self):
         files = tempfile.TemporaryDirectory()
         self.addCleanup(files.cleanup)

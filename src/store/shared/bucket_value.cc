@@ -97,7 +97,10 @@ void append_bucket_key(const Family& family, std::string_view key, std::string& 
     const auto parts = split_once_key(key);
     key = parts.key, id = parts.id;
   }
-  out.append("sluice:{").append(family.limit).append(":").append(key).append("}");
+  out.append("sluice:{");
+  if (!family.tag.empty()) out.append(family.tag).append("}");
+  out.append(family.limit).append(":").append(key);
+  if (family.tag.empty()) out.append("}");
   if (family.quota > 0) out.append("#").append(std::to_string(family.quota));
   if (family.once) out.append("!").append(id);
 }

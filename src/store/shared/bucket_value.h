@@ -53,7 +53,7 @@ std::string write_value(Int128 ahead, std::int64_t clock_us, std::int64_t expiry
                         const Rate<Int128>& rate);
 
 /// The key of a bucket: braces around what decides its Cluster slot. All quotas and ids of a limit and key
-/// share one.
+/// share one, and all buckets of one tag.
 void append_bucket_key(const Family& family, std::string_view key, std::string& out);
 
 }  // namespace sluice::store
