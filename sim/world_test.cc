@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "testing.h"
+
 namespace sluice::sim {
 namespace {
 
@@ -14,22 +16,27 @@ std::string first_violation(Plan plan, std::uint64_t seeds) {
   return "";
 }
 
-TEST(World, HoldsWithoutFaults) { EXPECT_EQ(first_violation({.seconds = 1, .faults = false}, 100), ""); }
-TEST(World, HoldsUnderFaults) { EXPECT_EQ(first_violation({.seconds = 2}, 200), ""); }
+TEST(World, HoldsWithoutFaults) {
+  EXPECT_EQ(first_violation({.seconds = 1, .faults = false}, seeds(300)), "");
+}
+TEST(World, HoldsUnderFaults) { EXPECT_EQ(first_violation({.seconds = 2}, seeds(1000)), ""); }
 
 TEST(World, OneInstanceKeepsWhatItWasToldThroughFailovers) {
-  EXPECT_EQ(first_violation({.seconds = 3, .faults = false, .failovers = true, .alone = true}, 200), "");
+  EXPECT_EQ(first_violation({.seconds = 3, .faults = false, .failovers = true, .alone = true}, seeds(500)),
+            "");
 }
 TEST(World, SeveralInstancesGrantAtMostWhatAFailoverLost) {
-  EXPECT_EQ(first_violation({.seconds = 3, .failovers = true}, 200), "");
+  EXPECT_EQ(first_violation({.seconds = 3, .failovers = true}, seeds(500)), "");
 }
 
 TEST(World, LeasesGrantWhatOneBucketWould) {
-  EXPECT_EQ(first_violation({.seconds = 1, .faults = false, .leased = true}, 100), "");
+  EXPECT_EQ(first_violation({.seconds = 1, .faults = false, .leased = true}, seeds(200)), "");
 }
-TEST(World, LeasesHoldUnderFaults) { EXPECT_EQ(first_violation({.seconds = 2, .leased = true}, 80), ""); }
+TEST(World, LeasesHoldUnderFaults) {
+  EXPECT_EQ(first_violation({.seconds = 2, .leased = true}, seeds(400)), "");
+}
 TEST(World, LeasesGrantAtMostWhatAFailoverLost) {
-  EXPECT_EQ(first_violation({.seconds = 2, .failovers = true, .leased = true}, 80), "");
+  EXPECT_EQ(first_violation({.seconds = 2, .failovers = true, .leased = true}, seeds(300)), "");
 }
 TEST(World, LeasesAreMadeAndSpent) {
   std::uint64_t leased = 0, asks = 0;
