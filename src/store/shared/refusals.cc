@@ -9,8 +9,23 @@ Refusals::Refusals(std::size_t entries, Duration keep, std::uint64_t seed)
 
 void Refusals::remember(const Family& family, std::string_view key, const Rate<Int128>& rate, Int128 ahead,
                         Time sent, std::uint64_t call) {
-  if (keep_ <= Duration{0} || ahead > kNarrowDebtMax || rate.per_ns > kNarrowTicksPerNsMax) return;
-  Refusal& known = refusals_.claim(family, key);
+  if (!kept(rate, ahead)) return;
+  kept_until_ = std::max(kept_until_, sent + keep_);
+  learn(refusals_.claim(family, key), rate, ahead, sent, call);
+}
+
+void Refusals::went_on(const Family& family, std::string_view key, const Rate<Int128>& rate, Int128 ahead,
+                       Time sent, std::uint64_t call) {
+  if (sent >= kept_until_ || !kept(rate, ahead)) return;
+  if (Refusal* const known = refusals_.find(family, key)) learn(*known, rate, ahead, sent, call);
+}
+
+bool Refusals::kept(const Rate<Int128>& rate, Int128 ahead) const {
+  return keep_ > Duration{0} && ahead <= kNarrowDebtMax && rate.per_ns <= kNarrowTicksPerNsMax;
+}
+
+void Refusals::learn(Refusal& known, const Rate<Int128>& rate, Int128 ahead, Time sent,
+                     std::uint64_t call) const {
   if (call < known.not_before) return;
   known.ahead = static_cast<std::int64_t>(ahead);
   known.per_ns = static_cast<std::int64_t>(rate.per_ns);
@@ -21,6 +36,12 @@ void Refusals::forget(const Family& family, std::string_view key, std::uint64_t 
   Refusal& known = refusals_.claim(family, key);
   known.ahead = 0;
   known.not_before = next_call;
+}
+
+void Refusals::ask_goes(const Ask& ask, Time now, std::uint64_t next_call) {
+  if (now >= kept_until_ || ask.op == Op::peek) return;
+  Refusal* const known = refusals_.find(*ask.family, ask.key);
+  if (known != nullptr) known->ahead = 0, known->not_before = next_call;
 }
 
 bool Refusals::refuses(const Ask& ask, Time now, Decision& decision) const {

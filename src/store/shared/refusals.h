@@ -1,7 +1,8 @@
 // refusals.h: refusals that the shared store gave lately. A bucket's TAT only grows, except by a refund or a
 // reset: so who asks again too early is refused without another call. What somebody else gives back is seen
 // once the memory ends (`keep`): until then this instance may refuse what would pass; it never allows what
-// would not.
+// would not. Its numbers are those of the bucket as this instance's own asks left it: one that goes to the
+// store in spite of a memory ends that, until its answer tells more.
 //
 // Not thread-safe.
 #pragma once
@@ -24,9 +25,14 @@ class Refusals {
   /// quotas are not remembered.
   void remember(const Family& family, std::string_view key, const Rate<Int128>& rate, Int128 ahead, Time sent,
                 std::uint64_t call);
-  /// The bucket is about to be changed by more than takes, by a call numbered `next_call` at the earliest:
+  /// The same of a bucket that refused nobody: what is remembered of it, if anything is, goes on from there.
+  void went_on(const Family& family, std::string_view key, const Rate<Int128>& rate, Int128 ahead, Time sent,
+               std::uint64_t call);
+  /// The bucket is about to be changed, by a call numbered `next_call` at the earliest:
   /// what an earlier one tells of it no longer counts.
   void forget(const Family& family, std::string_view key, std::uint64_t next_call);
+  /// The same, if anything is remembered.
+  void ask_goes(const Ask& ask, Time now, std::uint64_t next_call);
 
   /// True if the ask is refused for certain; the decision says so.
   bool refuses(const Ask& ask, Time now, Decision& decision) const;
@@ -38,8 +44,12 @@ class Refusals {
     Time sent{};
     std::uint64_t not_before = 0;  // Calls of lower numbers know nothing of what came since.
   };
+  void learn(Refusal& known, const Rate<Int128>& rate, Int128 ahead, Time sent, std::uint64_t call) const;
+  bool kept(const Rate<Int128>& rate, Int128 ahead) const;
+
   Lately<Refusal> refusals_;
   const Duration keep_;
+  Time kept_until_{};  // Of the youngest: mostly none is kept, and none need be looked for.
 };
 
 }  // namespace sluice::store

@@ -59,6 +59,25 @@ TEST_F(RefusalsTest, ARefundCountsEvenIfNothingWasRemembered) {
   EXPECT_FALSE(refuses(kNow));
 }
 
+TEST_F(RefusalsTest, AnAskThatGoesAllTheSameEndsThem) {
+  remember(8, kNow, 1);  // Two are left.
+  EXPECT_TRUE(refuses(kNow, 5));
+  EXPECT_FALSE(refuses(kNow, 2));
+  refusals.ask_goes({.key = "k", .family = &family, .quota = &quota, .amount = 2}, kNow, 2);
+  EXPECT_FALSE(refuses(kNow, 5)) << "two would be told to be left, behind the ask that takes them";
+  refusals.went_on(family, "k", shared_rate(quota), rate.per_token * 8, kNow, 1);
+  EXPECT_FALSE(refuses(kNow, 5));
+  refusals.went_on(family, "k", shared_rate(quota), rate.per_token * 10, kNow, 2);
+  EXPECT_TRUE(refuses(kNow, 5));
+  EXPECT_EQ(decision.remaining, 0);
+  EXPECT_EQ(decision.retry_after, milliseconds(50));
+}
+
+TEST_F(RefusalsTest, WhoRefusedNobodyIsNotRemembered) {
+  refusals.went_on(family, "k", shared_rate(quota), rate.full, kNow, 1);
+  EXPECT_FALSE(refuses(kNow));
+}
+
 TEST_F(RefusalsTest, AnotherQuotasTicksAreNotMixedUp) {
   remember(10, kNow, 1);
   const Quota other = *Quota::parse("3/7ms burst 10");

@@ -78,9 +78,12 @@ bool SharedStore::decided_at_once(const Chain& chain, Time now) {
     if (taken == Leases::Taken::of_few) leased_.push_back({&ask, false});
     if (taken != Leases::Taken::no) return true;
   }
-  if (chain.asks.size() > 1 || !refusals_.refuses(ask, now, chain.decisions.front())) return false;
-  ++remembered_;
-  return true;
+  if (chain.asks.size() == 1 && refusals_.refuses(ask, now, chain.decisions.front())) {
+    ++remembered_;
+    return true;
+  }
+  for (const Ask& a : chain.asks) refusals_.ask_goes(a, now, lane_.next_call());
+  return false;
 }
 
 void SharedStore::ask_ahead(std::size_t first, Time now) {
@@ -92,7 +95,10 @@ void SharedStore::ask_ahead(std::size_t first, Time now) {
 void SharedStore::answered(const Call& call, Time sent, std::uint64_t number) {
   for (const Call::Bucket& b : call.buckets())
     if (b.ours) {
-      if (b.refused) refusals_.remember(*b.family, b.key, b.rate, b.ahead, sent, number);
+      if (b.refused)
+        refusals_.remember(*b.family, b.key, b.rate, b.ahead, sent, number);
+      else
+        refusals_.went_on(*b.family, b.key, b.rate, b.ahead, sent, number);
       if (options_.told_max > 0) told_.remember(*b.family, b.key, call.tat(b));
     }
   for (const Chain& chain : call.chains())  // Before anybody who is finished takes away what he named.
