@@ -202,7 +202,10 @@ ModelServer::Answer ModelServer::run(std::string_view command, std::int64_t now_
       const Int128 us = b.ahead / b.per_us, rest = b.ahead % b.per_us;
       std::string value;
       const std::int64_t tat = b.clock + static_cast<std::int64_t>(us);
-      if (b.old == nullptr || b.expiry < tat) b.expiry = tat + (tat - now_us) + 10'000'000;
+      if (b.old == nullptr || b.expiry < tat) {
+        constexpr std::int64_t kTimesMax = (std::int64_t{1} << 53) - 1;  // Of whole doubles.
+        b.expiry = std::min(tat + (tat - now_us) + 10'000'000, kTimesMax);
+      }
       for (const std::int64_t moment : {tat, b.clock, b.expiry})
         append_number(static_cast<double>(moment), value);
       if (rest != 0)

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <deque>
+#include <limits>
 
 #include "cli/client.h"
 #include "model_server.h"
@@ -96,6 +97,37 @@ TEST_F(Script, DoesWhatTheModelDoes) {
   ASSERT_FALSE(keys->list.empty());
   for (const auto& key : keys->list)
     EXPECT_GT(std::stoll(client->call({"PTTL", key.text})->text), 0) << key.text;
+}
+
+// The expiry of a bucket that is full in over a hundred years was no whole number that a double holds: the
+// value was taken for somebody else's, and not even a reset could mend that.
+TEST_F(Script, TheLongestDebtIsABucketLikeAnyOther) {
+  ASSERT_TRUE(client);
+  const store::Family family("api");
+  for (const char* text : {"999983/7s burst 17", "1/day", "1/s burst 10"}) {
+    ASSERT_EQ(client->call({"FLUSHALL"})->text, "OK");
+    const Quota quota = *Quota::parse(text);
+    const auto rate = store::shared_rate(quota);
+    const auto ask = [&](Op op, std::int64_t amount) {
+      store::Call call;
+      const store::Ask one{.key = "k", .family = &family, .quota = &quota, .amount = amount, .op = op};
+      Decision decision;
+      EXPECT_TRUE(call.add({{&one, 1}, {&decision, 1}}));
+      std::string command;
+      call.write("EVAL", store::kScript, command);
+      const auto reply = client->call(arguments(command));
+      EXPECT_EQ(reply->kind, cli::Reply::Kind::list) << reply->text;
+      const auto kept = client->call({"GET", "sluice:{api:k}"});
+      return store::read_value(kept->text, std::stoll(reply->list[0].text), rate);
+    };
+    auto value = ask(Op::charge, std::numeric_limits<std::int64_t>::max());
+    ASSERT_TRUE(value) << text;
+    EXPECT_EQ(value->ahead, rate.debt_max) << text;
+    EXPECT_GT(std::stoll(client->call({"PTTL", "sluice:{api:k}"})->text), 0);
+    value = ask(Op::reset, 0);
+    ASSERT_TRUE(value) << text;
+    EXPECT_EQ(value->ahead, 0) << text;
+  }
 }
 
 TEST_F(Script, LeavesWhatIsNotItsOwn) {

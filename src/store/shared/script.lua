@@ -175,7 +175,7 @@ for k = 1, #KEYS do
       -- It lives at least until it is full. Renewing an expiry costs as much as a step, so it lasts for several writes.
       local tat, till = clock + a, expiry[k]
       local keep = value and till >= tat
-      if not keep then till = tat + (tat - now) + 10000000 end
+      if not keep then till = math.min(tat + (tat - now) + 10000000, 9007199254740991) end
       local new = b == 0 and pack('<ddd', tat, clock, till) or pack('<ddddd', tat, clock, till, b, per[k])
       if keep then
         call('SET', KEYS[k], new, 'KEEPTTL')
