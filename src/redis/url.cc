@@ -224,7 +224,14 @@ Result<Url> Url::parse(std::string_view text) {
   std::string_view options = text.substr(colon + 3);
   const std::string_view place = cut(options, '?');
   Url url{.kind = scheme->kind, .tls = scheme->tls};
-  if (auto read = read_authority(place, *scheme, url); !read) return read.error();
+  if (auto read = read_authority(place, *scheme, url); !read) {
+    // What was taken for a port may be a password then: it is not told.
+    const std::string_view authority = text.substr(colon + 3);
+    if (!scheme->unix_path && authority.rfind('@') != std::string_view::npos &&
+        authority.rfind('@') > authority.find_first_of("/?"))
+      return invalid("a '/' or '?' stands before the '@'; in a user or password write %2F or %3F");
+    return read.error();
+  }
   if (auto read = read_options(options, url); !read) return read.error();
   if (!url.login.user.empty() && url.login.password.empty())
     return invalid("a user without a password; write user:password@");
