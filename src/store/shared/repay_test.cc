@@ -193,6 +193,19 @@ TEST_F(Repay, WhatTheStoreNeverHeardOfIsKept) {
   EXPECT_EQ(processes[0]->store.stats().repaid, 0U);
 }
 
+// Sixteen of a call, charged or not, kept a gauge of 65,536 for minutes that time had paid in a second.
+TEST_F(Repay, DebtsThatTimeHasPaidDoNotWaitForCharges) {
+  start(true);
+  run(events.now() + 1s);
+  Process& p = *processes[0];
+  for (int i = 0; i < 200; ++i) {
+    const std::string key = std::to_string(i);
+    p.arrears.note({.key = key, .family = &family, .quota = &quota}, 1);
+  }
+  p.store.repay(events.now());
+  EXPECT_EQ(p.arrears.tokens(), 0);
+}
+
 TEST(Arrears, AreBoundedAndTellWhatTheyForgot) {
   Arrears arrears;
   const Family family{"a"};

@@ -116,11 +116,13 @@ void SharedStore::repay_before(const Chain& chain, Time now) {
 }
 
 void SharedStore::repay(Time now) {
-  constexpr int kAtOnce = 16;
-  for (int i = 0; i < kAtOnce && fallback_.owes() && lane_.takes(now); ++i) {
+  constexpr int kChargesAtOnce = 16;
+  constexpr int kDebtsAtOnce = 256;  // Most are paid by time alone, where quotas are fast.
+  int charges = 0;
+  for (int i = 0; i < kDebtsAtOnce && charges < kChargesAtOnce && fallback_.owes() && lane_.takes(now); ++i) {
     Debt* const debt = fallback_.arrears()->take_any();
     if (debt == nullptr) break;
-    repay(*debt, now);
+    if (repay(*debt, now)) ++charges;
   }
   lane_.flush(now);
   ask_for_wake();
@@ -146,13 +148,17 @@ struct SharedStore::Repayment final : Completion {
   std::array<Decision, 2> decisions;
 };
 
-void SharedStore::repay(Debt& debt, Time now) {
+bool SharedStore::repay(Debt& debt, Time now) {
   if (debt.tokens == 0) debt.tokens = fallback_.owed(debt, now);
-  if (debt.tokens == 0 || !fits_shared(debt.quota)) return fallback_.arrears()->settled(debt, true, now);
+  if (debt.tokens == 0 || !fits_shared(debt.quota)) {
+    fallback_.arrears()->settled(debt, true, now);
+    return false;
+  }
   Repayment& repayment = *repayments_.emplace_back(std::make_unique<Repayment>(*this, debt));
   Ticket& ticket = issue(repayment);
   ticket.left = 1, ticket.repayment = true;
   lane_.ask({repayment.asks, repayment.decisions, &ticket}, now);
+  return true;
 }
 
 void SharedStore::repaid(Repayment& repayment) {

@@ -92,7 +92,7 @@ class SharedStore final : public Store, private Lanes::Owner {
   void finish(Ticket& ticket);
   struct Repayment;
   void repay_before(const Chain& chain, Time now);
-  void repay(Debt& debt, Time now);
+  bool repay(Debt& debt, Time now);  ///< False: nothing is left to be charged.
   void repaid(Repayment& repayment);
   Ticket& issue(Completion& done);
   void ask_for_wake();
