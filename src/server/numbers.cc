@@ -80,67 +80,16 @@ void shared_numbers(std::vector<Family>& all, const SharedNumbers& n) {
             "1 while every loop is connected to the shared store, in a Cluster to all its primaries, "
             "and asks it.",
             n.up.load(relaxed) ? 1 : 0));
-  all.push_back(gauge("sluice_store_outstanding", "Asks that wait for the shared store now.",
-                      number(n.outstanding.load(relaxed))));
   Family asks{"sluice_store_asks_total",
               "By who decided: the store, a refusal remembered from it, tokens charged ahead (leased), or "
               "on_store_failure (degraded).",
               Kind::counter,
               {}};
-  for (const auto& [origin, count] :
-       {std::pair("store", &n.decisions), std::pair("remembered", &n.remembered),
-        std::pair("leased", &n.leased), std::pair("degraded", &n.degraded)})
-    asks.samples.push_back({{{"origin", origin}}, number(count->load(relaxed))});
+  for (const AskOrigin& origin : ask_origins())
+    asks.samples.push_back({{{"origin", origin.name}}, number((n.*origin.number).load(relaxed))});
   all.push_back(std::move(asks));
-  all.push_back(counter("sluice_lease_tokens_charged_total", "Tokens charged ahead in the shared store.",
-                        number(n.lease_charged.load(relaxed))));
-  all.push_back(
-      counter("sluice_lease_tokens_spent_total",
-              "Tokens of these that were granted; the others are at hand, have evaporated or are lost.",
-              number(n.lease_spent.load(relaxed))));
-  all.push_back(counter("sluice_store_calls_total", "Calls to the shared store; each carries many asks.",
-                        number(n.calls.load(relaxed))));
-  all.push_back(counter("sluice_store_outcome_unknown_total",
-                        "Calls without a reply in time, which may have been applied; they are not repeated.",
-                        number(n.unknown.load(relaxed))));
-  all.push_back(counter("sluice_store_errors_total", "Error replies; the log says which.",
-                        number(n.errors.load(relaxed))));
-  all.push_back(gauge("sluice_store_instances",
-                      "Servers that share the store, as configured or as the store saw last.",
-                      number(n.instances.load(relaxed))));
-  all.push_back(
-      counter("sluice_store_unknown_tokens_total",
-              "Tokens that these calls asked for: at most so many were refused too much, until refilled.",
-              number(n.unknown_tokens.load(relaxed))));
-  all.push_back(counter("sluice_store_uncounted_tokens_total",
-                        "Tokens that limits with on_store_failure: allow granted without a count.",
-                        number(n.uncounted.load(relaxed))));
-  all.push_back(
-      gauge("sluice_store_owed_tokens",
-            "Tokens that limits with on_store_failure: local granted while the shared store was away and "
-            "that are not yet charged to it: at most so many were granted too much.",
-            number(n.owed.load(relaxed))));
-  all.push_back(counter("sluice_store_repaid_tokens_total",
-                        "Of such tokens those that have been charged to the store.",
-                        number(n.repaid.load(relaxed))));
-  all.push_back(
-      counter("sluice_store_debts_forgotten_total",
-              "Buckets whose such tokens will never be charged: there were too many, or for too long.",
-              number(n.debts_forgotten.load(relaxed))));
-  all.push_back(counter("sluice_store_scripts_loaded_total", "Calls that had to bring the script along.",
-                        number(n.scripts_loaded.load(relaxed))));
-  all.push_back(counter("sluice_store_calls_again_total",
-                        "Calls that a Cluster refused because a slot moves or has moved; asked again.",
-                        number(n.again.load(relaxed))));
-  all.push_back(counter("sluice_store_spread_total",
-                        "Requests whose buckets are in several slots of a Cluster: charged in parts.",
-                        number(n.spread.load(relaxed))));
-  all.push_back(counter("sluice_store_given_back_total",
-                        "Charges of such parts that were given back, since another part did not pass.",
-                        number(n.given_back.load(relaxed))));
-  all.push_back(counter("sluice_store_give_backs_lost_total",
-                        "Of which nobody can say whether they were given back: refilled by time.",
-                        number(n.give_backs_lost.load(relaxed))));
+  for (const SharedMetric& m : shared_metrics())
+    all.push_back(one(m.name, m.help, m.kind, number((n.*m.number).load(relaxed))));
 }
 
 std::uint64_t open_files() {

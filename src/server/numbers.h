@@ -7,7 +7,7 @@
 
 #include "observe/metrics.h"
 #include "server/doors.h"
-#include "server/shared_seat.h"
+#include "server/shared_numbers.h"
 #include "server/snapshots.h"
 
 namespace sluice::server {

@@ -47,28 +47,6 @@ Result<SharedPlace> SharedPlace::of(const Config& config) {
   return place;
 }
 
-void SharedNumbers::add(const SharedNumbers& o) {
-  const auto sum = [](Number& to, const Number& from) { to.fetch_add(from.load(relaxed), relaxed); };
-  sum(calls, o.calls);
-  sum(decisions, o.decisions);
-  sum(remembered, o.remembered);
-  sum(leased, o.leased);
-  sum(degraded, o.degraded);
-  sum(unknown, o.unknown);
-  sum(unknown_tokens, o.unknown_tokens);
-  sum(uncounted, o.uncounted);
-  sum(errors, o.errors);
-  sum(scripts_loaded, o.scripts_loaded);
-  sum(repaid, o.repaid);
-  sum(again, o.again);
-  sum(spread, o.spread);
-  sum(given_back, o.given_back);
-  sum(give_backs_lost, o.give_backs_lost);
-  sum(outstanding, o.outstanding);
-  sum(lease_charged, o.lease_charged);
-  sum(lease_spent, o.lease_spent);
-}
-
 SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears,
                        std::atomic<std::int64_t>& instances, const Config& config, const SharedPlace& place,
                        StoreLog& log, bool first)

@@ -17,25 +17,12 @@
 #include "server/census.h"
 #include "server/cluster_nodes.h"
 #include "server/config.h"
+#include "server/shared_numbers.h"
 #include "server/store_log.h"
 #include "store/local/local_store.h"
 #include "store/shared/shared_store.h"
 
 namespace sluice::server {
-
-/// What /metrics tells, a tenth of a second old at most. Any thread; relaxed, for people.
-struct SharedNumbers {
-  using Number = std::atomic<std::uint64_t>;
-  Number calls{0}, decisions{0}, remembered{0}, leased{0}, degraded{0}, unknown{0}, unknown_tokens{0},
-      uncounted{0}, errors{0}, scripts_loaded{0}, repaid{0};
-  Number again{0}, spread{0}, given_back{0}, give_backs_lost{0};  ///< In a Cluster.
-  Number outstanding{0};
-  Number lease_charged{0}, lease_spent{0};           ///< Tokens.
-  Number owed{0}, debts_forgotten{0}, instances{1};  ///< Of the whole process.
-  std::atomic<bool> up{false};  ///< Connected, in a Cluster to all primaries, and no breaker open.
-
-  void add(const SharedNumbers& other);
-};
 
 /// Where the store is, its files read.
 struct SharedPlace {
