@@ -57,6 +57,7 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   if (!parts.config.policies.empty()) options.policies = &parts.policies;
   options.rls = rls_options(parts.config);
   options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
+  options.store_up = parts.process.store_up;
   options.metrics = parts.process.metrics;
   return std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
 }

@@ -34,7 +34,8 @@ struct Process {
   std::atomic<std::uint64_t> client_ids{0};  ///< Where the RESP doors' CLIENT ID comes from.
   Time started;
   std::int64_t started_wall_ns = 0;      ///< The same, since 1970.
-  std::function<NetTotals()> net;        ///< Set before the first door is made, as is the next.
+  std::function<NetTotals()> net;        ///< Set before the first door is made, as are the next.
+  std::function<bool()> store_up;        ///< Of the shared store. Empty: there is none.
   std::function<std::string()> metrics;  ///< The page for Prometheus (observe::kMetricsContentType).
 };
 

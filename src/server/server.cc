@@ -210,6 +210,11 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
   impl->process.started = Clock::now();
   impl->process.started_wall_ns = moment_now().wall_ns;
   impl->process.net = [i = impl.get()] { return i->totals(); };
+  if (config.store != "local")
+    impl->process.store_up = [i = impl.get()] {
+      return std::ranges::all_of(i->seats,
+                                 [](const Impl::Seat& seat) { return seat.shared->numbers().up.load(); });
+    };
   impl->process.metrics = [i = impl.get()] { return i->metrics_page(); };
   const auto files = net::raise_open_files();
   if (files < static_cast<std::size_t>(config.max_connections) + kFilesBeyondConnections)

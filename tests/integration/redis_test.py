@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 
 import harness
 from harness import Server, eventually
@@ -187,6 +188,13 @@ class Shared(unittest.TestCase):
                 answer = post(server, "/v1/take", {"limit": limit, "key": "a"})
                 self.assertEqual((answer["allowed"], answer["degraded"]), (allowed, True))
             self.assertEqual(post(server, "/json", envoy)["dynamicMetadata"]["degraded"], True)
+            base = "http://" + server.addresses["http"]
+            self.assertEqual(urllib.request.urlopen(base + "/v1/auth?limit=api&key=a").headers["X-Sluice-Degraded"], "true")
+            ready = urllib.request.urlopen(base + "/readyz")
+            self.assertEqual((ready.status, ready.read()[:32]), (200, b"ready; the shared store is away,"))
+            with server.connect() as s:
+                s.sendall(command("HELLO", 3) + command("SLUICE.TAKE", "api", "a") + command("QUIT"))
+                self.assertIn(b"$8\r\ndegraded\r\n#t\r\n", harness.until_end(s))
 
     def test_a_store_that_hangs_holds_nobody_up(self):
         with Redis(self.program) as redis, shared(redis, "--threads", "1", http="127.0.0.1:0", deadline="50ms") as server:

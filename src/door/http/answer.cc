@@ -160,6 +160,7 @@ void write_auth(const Reply& reply, const Told& told, std::string& out) {
                           : "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n");
   append_fields(told, out);
   out.append("X-Sluice-Outcome: ").append(outcome);
+  if (told.verdict.decision.origin == Origin::degraded) out.append("\r\nX-Sluice-Degraded: true");
   out.append(reply.close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
 }
 

@@ -48,6 +48,8 @@ struct HttpOptions {
   RlsOptions rls = {};
   /// False: /readyz answers 503. Empty: always ready. Called on the session's thread, as is `metrics`.
   std::function<bool()> ready = {};
+  /// False: /readyz says that the shared store is away; it is 200 all the same. Empty: there is none.
+  std::function<bool()> store_up = {};
   std::function<std::string()> metrics = {};  ///< Prometheus text. Empty: /metrics answers 404.
 };
 

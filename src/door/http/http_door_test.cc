@@ -115,6 +115,16 @@ TEST(HttpRoutes, HeadIsGetWithoutTheBody) {
   }
 }
 
+TEST(HttpPages, ReadinessTellsThatTheStoreIsAway) {
+  bool up = true;
+  TestDoor t({.store_up = [&] { return up; }});
+  EXPECT_EQ(t.ask(get("/readyz")).body, "ready\n");
+  up = false;
+  EXPECT_EQ(t.ask(get("/readyz")).status, 200);
+  EXPECT_EQ(t.ask(get("/readyz")).body,
+            "ready; the shared store is away, each limit's on_store_failure decides\n");
+}
+
 TEST(HttpPages, ReadinessFollowsTheServer) {
   bool ready = true;
   TestDoor t({.ready = [&] { return ready; }});

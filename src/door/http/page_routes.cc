@@ -26,7 +26,11 @@ void health(Call& call) { show(call, {.content_type = kPlain, .body = "ok\n"}); 
 void readiness(Call& call) {
   const auto& ready = call.door.options().ready;
   if (ready && !ready()) return refuse(call, 503, "this server is starting or going down; ask another");
-  show(call, {.content_type = kPlain, .body = "ready\n"});
+  const auto& up = call.door.options().store_up;
+  show(call,
+       {.content_type = kPlain,
+        .body = !up || up() ? "ready\n"
+                            : "ready; the shared store is away, each limit's on_store_failure decides\n"});
 }
 
 void metrics(Call& call) {

@@ -33,7 +33,9 @@ void answer(const Reply& reply, std::span<const Decision> chain, std::string_vie
   const auto verdict = policy::combine(chain);
   const Decision& d = verdict.decision;
   const bool allowed = d.allowed() || reply.named->limit->mode == policy::Mode::shadow;
-  Answer fields(out, extra.empty() ? 6 : 7);
+  // RESP2's list has no room: its values are known by their places.
+  const bool degraded = d.origin == Origin::degraded && out.version() == wire::RespVersion::resp3;
+  Answer fields(out, (extra.empty() ? 6 : 7) + (degraded ? 1 : 0));
   fields.field("allowed").boolean(allowed);
   fields.field("limit").integer(d.capacity);
   fields.field("remaining").integer(d.remaining);
@@ -47,6 +49,7 @@ void answer(const Reply& reply, std::span<const Decision> chain, std::string_vie
   if (extra == "due_after") fields.field(extra).seconds(d.due_after);
   if (extra == "granted") fields.field(extra).integer(d.granted);
   if (extra == "applied") fields.field(extra).boolean(chain.data()[chain.size()].allowed());
+  if (degraded) fields.field("degraded").boolean(true);
 }
 
 void plain(const Reply& reply, std::span<const Decision> chain, wire::RespWriter& out) {
