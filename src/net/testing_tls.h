@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <cstring>
 #include <ctime>
 #include <memory>
 #include <string>
@@ -59,7 +60,7 @@ struct TestIdentity {
     return pem_of([&](BIO* bio) {
       PEM_write_bio_PKCS8PrivateKey(
           bio, key.get(), passphrase != nullptr ? EVP_aes_128_cbc() : nullptr, passphrase,
-          passphrase != nullptr ? static_cast<int>(strlen(passphrase)) : 0, nullptr, nullptr);
+          passphrase != nullptr ? static_cast<int>(std::strlen(passphrase)) : 0, nullptr, nullptr);
     });
   }
 
