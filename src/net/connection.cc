@@ -42,11 +42,16 @@ void Connection::open(Listener::Impl& listener, Fd socket, std::string_view peer
   auto* c = new Connection(listener, std::move(socket));  // Owned by the wheel and what is outstanding.
   NetStats::add(listener.stats.open, 1);
   NetStats::add(listener.stats.accepted, 1);
+  if (listener.options.tls != nullptr) c->start_tls(peer);
   listener.wheel.put(*c, c->deadline());
   const Entry entry(*c);
-  c->session_ = listener.sessions.session(*c, peer);
-  c->draining_ = listener.draining;
-  c->next(c->active_);
+  c->tls_ ? c->shake(c->active_) : c->serve(c->active_, peer);
+}
+
+void Connection::serve(Time now, std::string_view peer) {
+  session_ = listener_.sessions.session(*this, peer);
+  draining_ = listener_.draining;
+  next(now);
 }
 
 // ---- reading
@@ -79,6 +84,7 @@ void Connection::shrink() {
 void Connection::read() {
   make_room();
   reading_ = true;
+  if (tls_ && phase_ == Phase::serving) return read_tls();
   socket_.async_read_some(
       asio::buffer(buffer_.get() + end_, capacity_ - end_),
       [this](const boost::system::error_code& error, std::size_t n) { on_read(error, n); });
@@ -173,6 +179,8 @@ void Connection::on_resume() {
 }
 
 void Connection::drain() {
+  const Entry entry(*this);
+  if (phase_ == Phase::handshake) return close();  // It has asked for nothing yet.
   if (draining_ || phase_ != Phase::serving) return;
   draining_ = true;
   boost::system::error_code ignored;
@@ -182,7 +190,9 @@ void Connection::drain() {
 /// The server goes down: answers what has arrived by now, then tells the session.
 void Connection::last_words(Time now) {
   make_room();
-  const auto n = ::recv(socket_.native_handle(), buffer_.get() + end_, capacity_ - end_, MSG_DONTWAIT);
+  char* const to = buffer_.get() + end_;
+  const auto n = tls_ ? static_cast<ssize_t>(tls_->read(to, capacity_ - end_).bytes)
+                      : ::recv(socket_.native_handle(), to, capacity_ - end_, MSG_DONTWAIT);
   if (n > 0) {
     NetStats::add(listener_.stats.bytes_in, static_cast<std::uint64_t>(n));
     end_ += static_cast<std::size_t>(n);
@@ -223,8 +233,9 @@ void Connection::send(std::string& out, Time now) {
   std::size_t from = mine ? sent_ : 0;
   const std::size_t start = from;
   while (from < out.size()) {
-    const auto n =
-        ::send(socket_.native_handle(), out.data() + from, out.size() - from, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto n = tls_ ? tls_->write(out.data() + from, out.size() - from)
+                        : ::send(socket_.native_handle(), out.data() + from, out.size() - from,
+                                 MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n >= 0) {
       from += static_cast<std::size_t>(n);
     } else if (errno != EINTR) {
@@ -277,6 +288,7 @@ void Connection::wait_to_write() {
 /// All is said. Closing at once would let the kernel answer unread input by a reset, which can destroy our
 /// last words on their way.
 void Connection::finish(Time now) {
+  if (tls_) tls_->bye();
   if (eof_ || ::shutdown(socket_.native_handle(), SHUT_WR) != 0) return close();
   phase_ = Phase::lingering;
   progress_ = now;
@@ -288,6 +300,7 @@ void Connection::finish(Time now) {
 void Connection::close(bool reset) {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
+  if (tls_ && !reset) tls_->bye();
   if (reset) {  // Unsent output would stay in the kernel for minutes.
     const linger at_once{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -315,6 +328,7 @@ Time Connection::deadline() const {
   };
   if (phase_ == Phase::closed) return Time::max();
   if (phase_ == Phase::lingering) return progress_ + kLinger;
+  if (phase_ == Phase::handshake) return at(active_, limits.handshake);
   if (unsent() > 0) return at(progress_, limits.stall);
   if (session_ && session_->state() != Session::State::reading) return Time::max();
   if (partial_) return at(partial_since_, limits.partial);
@@ -334,6 +348,10 @@ void Connection::look(Time now) {
     return;
   }
   if (phase_ == Phase::lingering) return close();
+  if (phase_ == Phase::handshake) {
+    NetStats::add(listener_.stats.closed_handshake, 1);
+    return close();
+  }
   if (unsent() > 0) {
     NetStats::add(listener_.stats.closed_stall, 1);
     return close(true);

@@ -2,6 +2,9 @@
 //
 //     on_read -> pump: feed the session, write at once -> next: read again, wait to write, or finish
 //
+// With TLS a handshake comes first (connection_tls.cc), and bytes pass through a TlsStream; the session knows
+// nothing of it.
+//
 // A request costs one recv and one send. Input lies in a buffer that grows while reads fill it and shrinks
 // when the connection rests; output is built in the loop's buffer and kept here only while the peer does not
 // read it.
@@ -13,6 +16,7 @@
 
 #include "net/listener_impl.h"
 #include "net/session.h"
+#include "net/tls_stream.h"
 
 namespace sluice::net {
 
@@ -28,6 +32,7 @@ class Connection final : public Host, public WheelNode {
 
  private:
   enum class Phase : std::uint8_t {
+    handshake,  // Of TLS. There is no session yet.
     serving,
     lingering,  // All is said and the write side shut; unread input is discarded, so that the peer gets the
                 // reply.
@@ -47,9 +52,22 @@ class Connection final : public Host, public WheelNode {
     Connection& c_;
   };
 
+  struct Tls : TlsStream {
+    Tls(const ServerTls& tls, int socket, Alpn alpn, std::string_view p)
+        : TlsStream(tls, socket, alpn), peer(p) {}
+    const std::string peer;  // For the session, which is made once the handshake is done.
+  };
+
   Connection(Listener::Impl& listener, Fd socket);
 
+  void serve(Time now, std::string_view peer);
+  void start_tls(std::string_view peer);
+  void shake(Time now);
+  void await_handshake(boost::asio::socket_base::wait_type what);
+  void handshake_failed(Time now);
   void read();
+  void read_tls();
+  void decrypt();
   void on_read(const boost::system::error_code& error, std::size_t n);
   void on_resume();
   void pump(Time now);
@@ -71,6 +89,7 @@ class Connection final : public Host, public WheelNode {
 
   Listener::Impl& listener_;
   boost::asio::generic::stream_protocol::socket socket_;
+  std::unique_ptr<Tls> tls_;  // Null: in the clear.
   std::unique_ptr<Session> session_;
 
   std::unique_ptr<char[]> buffer_;  // [begin_, end_) is input that the session is not done with.

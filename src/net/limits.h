@@ -11,9 +11,10 @@ namespace sluice::net {
 
 /// 0 switches a time limit off. Time limits are kept to a tenth of a second.
 struct ConnectionLimits {
-  Duration idle{0};                            ///< Without a request.
-  Duration partial{std::chrono::seconds(30)};  ///< From the first byte of a request to its last.
-  Duration stall{std::chrono::seconds(30)};    ///< Output waits and the peer takes none of it.
+  Duration idle{0};                              ///< Without a request.
+  Duration partial{std::chrono::seconds(30)};    ///< From the first byte of a request to its last.
+  Duration handshake{std::chrono::seconds(10)};  ///< From the accept to the end of TLS's handshake.
+  Duration stall{std::chrono::seconds(30)};      ///< Output waits and the peer takes none of it.
   std::size_t input_max = std::size_t{2}
                           << 20;  ///< Bytes of one request; a session's own limit should be lower.
   std::size_t output_max = std::size_t{1} << 20;  ///< Bytes of output unread above which no more is read.
@@ -36,14 +37,17 @@ struct Admission {
 /// Of one listener on one loop. Written by that loop's thread alone, read by any (relaxed: sums for people).
 struct NetStats {
   using Counter = std::atomic<std::uint64_t>;
-  Counter open{0};            ///< Connections now.
-  Counter accepted{0};        ///< Connections since the start.
-  Counter refused{0};         ///< Beyond Admission::max.
-  Counter accept_errors{0};   ///< Out of descriptors or memory; accepting paused for a while.
-  Counter closed_idle{0};     ///< By ConnectionLimits::idle.
-  Counter closed_partial{0};  ///< By ConnectionLimits::partial.
-  Counter closed_stall{0};    ///< By ConnectionLimits::stall.
-  Counter bytes_in{0};
+  Counter open{0};               ///< Connections now.
+  Counter accepted{0};           ///< Connections since the start.
+  Counter refused{0};            ///< Beyond Admission::max.
+  Counter accept_errors{0};      ///< Out of descriptors or memory; accepting paused for a while.
+  Counter closed_idle{0};        ///< By ConnectionLimits::idle.
+  Counter closed_partial{0};     ///< By ConnectionLimits::partial.
+  Counter closed_stall{0};       ///< By ConnectionLimits::stall.
+  Counter closed_handshake{0};   ///< By ConnectionLimits::handshake.
+  Counter handshakes{0};         ///< Of TLS, done.
+  Counter handshakes_failed{0};  ///< By what the peer said; neither slow ones nor those that just went.
+  Counter bytes_in{0};           ///< Of requests: with TLS, before encryption and after, as is the next.
   Counter bytes_out{0};
 
   static void add(Counter& counter, std::uint64_t n) {  // One writer: no locked instruction needed.

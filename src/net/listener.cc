@@ -16,7 +16,8 @@ namespace {
 
 constexpr int kAcceptsATurn = 64;  // Then the connections that are there already have their turn.
 constexpr Duration kPause = std::chrono::milliseconds(100);  // After running out of descriptors.
-constexpr Duration kTroubleEvery = std::chrono::seconds(10);
+// What TLS says before a handshake: fatal alert, internal_error. The door's words would be no TLS.
+constexpr std::string_view kTlsRefusal("\x15\x03\x03\x00\x02\x02\x50", 7);
 
 std::string peer_text(const sockaddr_storage& peer) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -44,7 +45,8 @@ Listener::Impl::Impl(Loop& l, Fd fd, SessionFactory& s, Admission& a, Options o)
       pause_timer(loop.context),
       tick_timer(loop.context),
       wheel(kTick, Clock::now()),
-      trouble_told(Clock::now() - kTroubleEvery) {
+      trouble_told(Clock::now() - kTroubleEvery),
+      handshake_told(trouble_told) {
   accept_when_ready();
   tick_later();
 }
@@ -82,7 +84,7 @@ bool Listener::Impl::accept_one() {
   }
   if (!admission.enter()) {
     NetStats::add(stats.refused, 1);
-    const auto words = sessions.refusal();
+    const auto words = options.tls != nullptr ? kTlsRefusal : sessions.refusal();
     if (!words.empty()) (void)!::send(fd.get(), words.data(), words.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::shutdown(fd.get(), SHUT_WR);
     return true;

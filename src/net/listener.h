@@ -12,6 +12,7 @@
 #include "net/limits.h"
 #include "net/loop.h"
 #include "net/session.h"
+#include "net/tls.h"
 
 namespace sluice::net {
 
@@ -22,6 +23,10 @@ class Listener {
     bool tcp = true;  ///< Set TCP_NODELAY.
     /// Told of a failure to accept, at most once in ten seconds; may be empty.
     std::function<void(std::string_view message)> trouble;
+    const CurrentTls* tls = nullptr;  ///< Outlives the listener. Null: in the clear.
+    Alpn alpn;                        ///< With TLS.
+    /// Told of a handshake that failed by what the client said, at most once in ten seconds; may be empty.
+    std::function<void(std::string_view message)> handshake_failed;
   };
 
   /// `socket` listens already. The loop, the factory and the admission outlive the listener. Construct before

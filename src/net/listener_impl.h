@@ -12,6 +12,7 @@
 namespace sluice::net {
 
 inline constexpr Duration kTick = std::chrono::milliseconds(100);
+inline constexpr Duration kTroubleEvery = std::chrono::seconds(10);
 
 struct Listener::Impl {
   Impl(Loop& l, Fd socket, SessionFactory& s, Admission& a, Options o);
@@ -34,6 +35,7 @@ struct Listener::Impl {
   boost::asio::steady_timer tick_timer;
   Wheel wheel;  // Holds every connection.
   Time trouble_told;
+  Time handshake_told;
   bool draining = false;
 };
 

@@ -84,6 +84,13 @@ Fd open_socket(int family, int flags) { return Fd(::socket(family, SOCK_STREAM |
 
 void set(int fd, int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof value); }
 
+bool is_loopback(const SocketAddress& a) {
+  if (a.family() == AF_INET)
+    return ntohl(reinterpret_cast<const sockaddr_in*>(&a.storage)->sin_addr.s_addr) >> 24 == 127;
+  return a.family() == AF_UNIX ||
+         IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(&a.storage)->sin6_addr);
+}
+
 Result<Fd> bind_one(const Address& address, const SocketAddress& to, bool share) {
   Fd fd = open_socket(to.family(), SOCK_NONBLOCK);
   if (!fd && to.family() == AF_INET6 && address.host == "*") {  // A machine without IPv6.
@@ -128,7 +135,7 @@ Result<Bound> bind_tcp(const Address& address, std::size_t copies) {
   // finds out.
   if (address.port != 0)
     if (auto probe = bind_one(address, *to, false); !probe) return probe.error();
-  Bound bound{address, {}, {}};
+  Bound bound{address, {}, {}, is_loopback(*to)};
   while (bound.sockets.size() < copies) {
     auto fd = bind_one(address, *to, true);
     if (!fd) return fd.error();
@@ -159,16 +166,21 @@ Status make_way(const Address& address, const SocketAddress& to) {
   return Done{};
 }
 
-Result<Bound> bind_unix(const Address& address, std::size_t copies) {
+/// With a mode: bind() gives the file the socket's, less the umask, so that it is never open to more; then
+/// chmod() adds what the umask took.
+Result<Bound> bind_unix(const Address& address, std::size_t copies, std::optional<mode_t> mode) {
   auto to = resolve(address);
   if (!to) return to.error();
   if (auto status = make_way(address, *to); !status) return status.error();
-  Bound bound{address, {}, {}};
-  auto fd = bind_one(address, *to, false);
-  if (!fd) return fd.error();
+  Bound bound{address, {}, {}, true};
+  Fd fd = open_socket(AF_UNIX, SOCK_NONBLOCK);
+  if (!fd) return failed(address, "open a socket for", errno);
+  if (mode && ::fchmod(fd.get(), *mode) != 0) return failed(address, "set the mode of", errno);
+  if (::bind(fd.get(), to->get(), to->length) != 0) return failed(address, "listen on", errno);
   bound.file = UnixFile(address.path);
-  if (auto status = start_listening(address, *fd); !status) return status.error();
-  bound.sockets.push_back(std::move(*fd));
+  if (mode && ::chmod(address.path.c_str(), *mode) != 0) return failed(address, "set the mode of", errno);
+  if (auto status = start_listening(address, fd); !status) return status.error();
+  bound.sockets.push_back(std::move(fd));
   while (bound.sockets.size() < copies) {
     Fd copy(::fcntl(bound.sockets[0].get(), F_DUPFD_CLOEXEC, 0));
     if (!copy) return failed(address, "listen on", errno);
@@ -204,8 +216,9 @@ UnixFile::~UnixFile() {
     ::unlink(path_.c_str());
 }
 
-Result<Bound> bind_all(const Address& address, std::size_t copies) {
-  return address.kind == Address::Kind::tcp ? bind_tcp(address, copies) : bind_unix(address, copies);
+Result<Bound> bind_all(const Address& address, std::size_t copies, std::optional<mode_t> unix_mode) {
+  return address.kind == Address::Kind::tcp ? bind_tcp(address, copies)
+                                            : bind_unix(address, copies, unix_mode);
 }
 
 Result<Fd> connect_to(const Address& address, Duration timeout) {

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <ctime>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,14 +35,15 @@ struct Bound {
   Address address;          ///< With the port that was really taken.
   std::vector<Fd> sockets;  ///< Listening, non-blocking, close-on-exec; one a loop.
   UnixFile file;
+  bool local = false;  ///< Only this machine reaches it: a unix socket, or a loopback address.
 };
 
 /// Listens on `address` with `copies` sockets: of TCP, one port shared by SO_REUSEPORT, so that the kernel
 /// spreads connections over them (port 0: one free port for all); of a unix path, one socket duplicated. A
 /// unix socket that nobody listens on any more is replaced. A port that another process listens on is an
 /// error, even where that process would share it. The error names the address and the mend. REQUIRES: kind is
-/// not none.
-Result<Bound> bind_all(const Address& address, std::size_t copies);
+/// not none. `unix_mode`: of a unix socket's file, from its first moment on; without it the umask decides.
+Result<Bound> bind_all(const Address& address, std::size_t copies, std::optional<mode_t> unix_mode = {});
 
 /// Connects, blocking for at most `timeout`; later reads and writes that take longer fail as well.
 Result<Fd> connect_to(const Address& address, Duration timeout);

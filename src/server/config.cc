@@ -23,6 +23,25 @@ constexpr std::array kSettings = {
             &Config::resp},
     Setting{"http", "ADDR", "Where the HTTP door listens.", &Config::http},
     Setting{"grpc", "ADDR", "Where the gRPC door listens: Envoy's rate limit service.", &Config::grpc},
+    Setting{
+        "tls-cert", "FILE",
+        "The server's certificate and those between it and its CA, in PEM: TCP doors then speak TLS 1.2 and "
+        "1.3. Read again when a file of TLS changes and on SIGHUP.",
+        &Config::tls_cert},
+    Setting{"tls-key", "FILE", "The certificate's private key, in PEM, not encrypted.", &Config::tls_key},
+    Setting{"tls-client-ca", "FILE",
+            "CAs in PEM: a client of a door with TLS must have a certificate that one of them signed.",
+            &Config::tls_client_ca},
+    Setting{"tls", "DOORS",
+            "Which doors on TCP speak TLS when there is a certificate: all, or a list such as resp,grpc; the "
+            "others are in the clear.",
+            &Config::tls},
+    Setting{"tls-handshake-time", "DURATION",
+            "From the connection to the end of TLS's handshake; then it is closed. 0: any time.",
+            &Config::tls_handshake_time},
+    Setting{"unix-mode", "MODE",
+            "Mode of the files of unix sockets, in octal: 0660. Empty: as the umask says.",
+            &Config::unix_mode},
     Setting{"limits", "FILE",
             "Named limits, in YAML (see sluice check). Read again when the file changes and on SIGHUP.",
             &Config::limits},
@@ -196,6 +215,13 @@ struct Set {
     config.*m = text == "true";
     return Done{};
   }
+  Status operator()(FileMode Config::* m) const {
+    const bool octal = text.size() <= 4 && text.find_first_not_of("01234567") == text.npos;
+    const auto bits = text.empty() || !octal ? 0 : std::stoul(std::string(text), nullptr, 8);
+    if (!octal || bits > 0777) return bad(text, "a mode in octal such as 0660, or nothing");
+    (config.*m).bits = text.empty() ? std::nullopt : std::optional<std::uint32_t>(bits);
+    return Done{};
+  }
   Status operator()(store::OnFailure Config::* m) const {
     const auto rule = policy::on_failure_of(text);
     if (!rule) return bad(text, "allow, deny or local");
@@ -230,6 +256,12 @@ struct Get {
     std::string digits = std::to_string(1'000'000 + millionths % 1'000'000);
     digits.erase(digits.find_last_not_of('0') + 1);
     return std::to_string(millionths / 1'000'000) + (digits.size() > 1 ? "." + digits.substr(1) : "");
+  }
+  std::string operator()(FileMode Config::* m) const {
+    const auto bits = (config.*m).bits;
+    if (!bits) return "";
+    return {'0', static_cast<char>('0' + (*bits >> 6)), static_cast<char>('0' + (*bits >> 3 & 7)),
+            static_cast<char>('0' + (*bits & 7))};
   }
   std::string operator()(bool Config::* m) const { return config.*m ? "true" : "false"; }
   std::string operator()(store::OnFailure Config::* m) const {

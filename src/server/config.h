@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,10 +34,21 @@ struct Ratio {
   std::int64_t millionths = 0;
 };
 
+/// Of a file, in octal. Nothing: as the umask says.
+struct FileMode {
+  std::optional<std::uint32_t> bits;
+};
+
 struct Config {
   net::Address resp{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 6380, .path = {}};
   net::Address http{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 8080, .path = {}};
   net::Address grpc{.kind = net::Address::Kind::tcp, .host = "127.0.0.1", .port = 8081, .path = {}};
+  std::string tls = "all";  ///< Doors (door_tls.h), if there is a certificate.
+  std::string tls_cert;     ///< A file; empty: no TLS.
+  std::string tls_key;
+  std::string tls_client_ca;  ///< A file; empty: clients need no certificate.
+  Duration tls_handshake_time = std::chrono::seconds(10);
+  FileMode unix_mode;
   std::string limits;           ///< A file; empty: no named limits.
   std::string policies;         ///< A folder or a file; empty: none.
   bool merge_domains = false;   ///< Several files of policies may name one domain.
@@ -44,7 +56,7 @@ struct Config {
   Duration store_deadline = std::chrono::milliseconds(20);
   std::int64_t store_queue = 100'000;
   std::int64_t store_instances = 0;  ///< 0: learned (census.h).
-  bool store_floors = true;  ///< Offered to a server that takes over: store/shared/told.h.
+  bool store_floors = true;          ///< Offered to a server that takes over: store/shared/told.h.
   store::OnFailure on_store_failure = store::OnFailure::local;
   store::Consistency consistency = store::Consistency::strict;
   std::int64_t lease_max = 10'000;  ///< Tokens.
@@ -74,9 +86,10 @@ struct Config {
 };
 
 struct Setting {
-  using Member = std::variant<net::Address Config::*, std::string Config::*, std::int64_t Config::*,
-                              Duration Config::*, Bytes Config::*, Level Config::*, bool Config::*,
-                              Ratio Config::*, store::OnFailure Config::*, store::Consistency Config::*>;
+  using Member =
+      std::variant<net::Address Config::*, std::string Config::*, std::int64_t Config::*, Duration Config::*,
+                   Bytes Config::*, Level Config::*, bool Config::*, Ratio Config::*, FileMode Config::*,
+                   store::OnFailure Config::*, store::Consistency Config::*>;
   std::string_view name;   ///< As the flag, without the dashes.
   std::string_view value;  ///< What stands for the value in the help: ADDR, FILE, N, …
   std::string_view help;

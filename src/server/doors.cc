@@ -71,9 +71,9 @@ std::unique_ptr<net::SessionFactory> make_grpc(const DoorParts& parts) {
 
 // A door is a row here.
 const std::vector<Door> kDoors = {
-    {"resp", &Config::resp, &Config::resp_idle, make_resp},
-    {"http", &Config::http, &Config::http_idle, make_http},
-    {"grpc", &Config::grpc, &Config::grpc_idle, make_grpc},
+    {"resp", &Config::resp, &Config::resp_idle, make_resp, {}},
+    {"http", &Config::http, &Config::http_idle, make_http, {"http/1.1", false}},
+    {"grpc", &Config::grpc, &Config::grpc_idle, make_grpc, {"h2", true}},
 };
 
 }  // namespace
@@ -87,6 +87,9 @@ void NetTotals::add(const net::NetStats& listener) {
   closed_idle += get(listener.closed_idle);
   closed_partial += get(listener.closed_partial);
   closed_stall += get(listener.closed_stall);
+  closed_handshake += get(listener.closed_handshake);
+  handshakes += get(listener.handshakes);
+  handshakes_failed += get(listener.handshakes_failed);
   bytes_in += get(listener.bytes_in);
   bytes_out += get(listener.bytes_out);
 }

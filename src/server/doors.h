@@ -10,6 +10,7 @@
 #include "door/holds.h"
 #include "net/limits.h"
 #include "net/session.h"
+#include "net/tls.h"
 #include "observe/metrics.h"
 #include "policy/current.h"
 #include "server/config.h"
@@ -20,7 +21,8 @@ namespace sluice::server {
 /// Sums over all listeners of the process.
 struct NetTotals {
   std::uint64_t open = 0, accepted = 0, refused = 0, accept_errors = 0;
-  std::uint64_t closed_idle = 0, closed_partial = 0, closed_stall = 0;
+  std::uint64_t closed_idle = 0, closed_partial = 0, closed_stall = 0, closed_handshake = 0;
+  std::uint64_t handshakes = 0, handshakes_failed = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;
 
   void add(const net::NetStats& listener);
@@ -28,10 +30,13 @@ struct NetTotals {
 
 /// What doors may tell of the process. Any thread; relaxed, for people and probes.
 struct Process {
-  std::atomic<bool> ready{false};            ///< From `sluice: ready` until the drain begins.
-  std::atomic<std::uint64_t> reloads{0};     ///< Sets of limits or policies taken over since the start.
-  std::atomic<std::uint64_t> rejected{0};    ///< And refused: "config_rejected".
-  std::atomic<std::uint64_t> client_ids{0};  ///< Where the RESP doors' CLIENT ID comes from.
+  std::atomic<bool> ready{false};              ///< From `sluice: ready` until the drain begins.
+  std::atomic<std::uint64_t> reloads{0};       ///< Sets of limits or policies taken over since the start.
+  std::atomic<std::uint64_t> rejected{0};      ///< And refused: "config_rejected".
+  std::atomic<std::uint64_t> tls_reloads{0};   ///< Sets of TLS's files taken over since the start.
+  std::atomic<std::uint64_t> tls_rejected{0};  ///< And refused.
+  std::atomic<std::int64_t> tls_expires{0};    ///< The certificate in force; 0: there is none.
+  std::atomic<std::uint64_t> client_ids{0};    ///< Where the RESP doors' CLIENT ID comes from.
   Time started;
   std::int64_t started_wall_ns = 0;      ///< The same, since 1970.
   std::function<NetTotals()> net;        ///< Set before the first door is made, as are the next.
@@ -60,6 +65,7 @@ struct Door {
   Duration Config::* idle;
   /// One factory for each loop; called once a loop and address, on the main thread, before the loops run.
   std::unique_ptr<net::SessionFactory> (*make)(const DoorParts& parts);
+  net::Alpn alpn{};  ///< With TLS.
 };
 
 std::span<const Door> doors();

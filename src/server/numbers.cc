@@ -48,14 +48,37 @@ void connections(std::vector<Family>& all, std::span<const DoorTotals> doors) {
                 {}};
   for (const auto& d : doors) {
     const NetTotals& n = d.net;
-    const auto timed = n.closed_idle + n.closed_partial + n.closed_stall;
+    const auto timed = n.closed_idle + n.closed_partial + n.closed_stall + n.closed_handshake;
     const auto ended = n.accepted - std::min(n.accepted, n.open + timed);  // Not all counted at one moment.
     for (const auto& [reason, count] :
          {std::pair("idle", n.closed_idle), std::pair("request_time", n.closed_partial),
-          std::pair("output_time", n.closed_stall), std::pair("end", ended)})
+          std::pair("output_time", n.closed_stall), std::pair("tls_handshake_time", n.closed_handshake),
+          std::pair("end", ended)})
       closed.samples.push_back({{{"door", std::string(d.door)}, {"reason", reason}}, number(count)});
   }
   all.push_back(std::move(closed));
+}
+
+void tls_numbers(std::vector<Family>& all, std::span<const DoorTotals> doors, const Process& process) {
+  const auto expires = process.tls_expires.load(relaxed);
+  if (expires == 0) return;
+  Family shaken{"sluice_tls_handshakes_total",
+                "By outcome: done, or failed by what the client said; slow ones are "
+                "sluice_connections_closed_total{reason=\"tls_handshake_time\"}.",
+                Kind::counter,
+                {}};
+  for (const auto& d : doors)
+    for (const auto& [outcome, count] :
+         {std::pair("done", d.net.handshakes), std::pair("failed", d.net.handshakes_failed)})
+      shaken.samples.push_back({{{"door", std::string(d.door)}, {"outcome", outcome}}, number(count)});
+  all.push_back(std::move(shaken));
+  all.push_back(gauge("sluice_tls_certificate_expiry_timestamp_seconds",
+                      "When the certificate in force expires, since 1970.", static_cast<double>(expires)));
+  all.push_back(counter("sluice_tls_reloads_total", "Sets of TLS's files taken over since the start.",
+                        number(process.tls_reloads.load(relaxed))));
+  all.push_back(counter("sluice_tls_rejected_total",
+                        "Sets of TLS's files refused since the start; the log says why.",
+                        number(process.tls_rejected.load(relaxed))));
 }
 
 void snapshot_numbers(std::vector<Family>& all, const Snapshots& snapshots) {
@@ -163,6 +186,7 @@ std::vector<Family> numbers(std::span<const DoorTotals> doors, const store::Loca
   all.push_back(gauge("sluice_connections_max", "The setting max_connections.",
                       static_cast<double>(config.max_connections)));
   connections(all, doors);
+  tls_numbers(all, doors, process);
   snapshot_numbers(all, snapshots);
   if (shared != nullptr) shared_numbers(all, *shared);
   process_numbers(all, process);

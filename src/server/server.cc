@@ -15,6 +15,7 @@
 #include "policy/limits_yaml.h"
 #include "policy/policy_set.h"
 #include "policy/policy_yaml.h"
+#include "server/door_tls.h"
 #include "server/log.h"
 #include "server/numbers.h"
 #include "server/reload.h"
@@ -59,9 +60,13 @@ struct Server::Impl {
   Status open_store();
   Status read_limits();
   Status read_policies();
+  Status read_tls();
   void reload_all();
   Status listen(std::span<const Door> rows);
   void add_listeners(Opened& opened);
+  bool speaks_tls(const Opened& o) const {
+    return tls && o.bound.address.kind == net::Address::Kind::tcp && tls->on(o.door->name);
+  }
   void on_signal(int signal);
   void drain_seat(Seat& seat, Time until);
   NetTotals totals() const;
@@ -83,6 +88,7 @@ struct Server::Impl {
   std::deque<Opened> opened;
   std::unique_ptr<StoreLog> store_log;  // The shared store's.
   std::deque<Seat> seats;
+  std::unique_ptr<DoorTls> tls;  // Null: all doors are in the clear.
   std::optional<Reload> reload;
   std::optional<ReloadPolicies> reload_policies;
   bool draining = false;                // The first loop's.
@@ -126,7 +132,15 @@ Status Server::Impl::read_policies() {
   return Done{};
 }
 
+Status Server::Impl::read_tls() {
+  auto read = DoorTls::open(config, process);
+  if (!read) return read.error();
+  tls = std::move(*read);
+  return Done{};
+}
+
 void Server::Impl::reload_all() {
+  if (tls) tls->now();
   if (reload) reload->now();
   if (reload_policies) reload_policies->now();
 }
@@ -135,13 +149,19 @@ Status Server::Impl::listen(std::span<const Door> rows) {
   for (const Door& door : rows) {
     const net::Address& address = config.*door.address;
     if (address.kind == net::Address::Kind::none) continue;
-    auto bound = net::bind_all(address, seats.size());
+    auto bound = net::bind_all(address, seats.size(), config.unix_mode.bits);
     if (!bound) return bound.error();
     opened.push_back({&door, std::move(*bound)});
   }
   if (opened.empty())
     return Error{Code::invalid_argument, "no address to listen on; give one, as in --resp 127.0.0.1:6380"};
-  for (Opened& o : opened) add_listeners(o);
+  std::vector<std::string> exposed;
+  for (Opened& o : opened) {
+    if (!o.bound.local && !speaks_tls(o))
+      exposed.push_back(std::string(o.door->name) + " on " + o.bound.address.text());
+    add_listeners(o);
+  }
+  if (!exposed.empty()) log(Level::warning, exposure_warning(exposed));
   return Done{};
 }
 
@@ -151,9 +171,17 @@ void Server::Impl::add_listeners(Opened& o) {
   options.tcp = o.bound.address.kind == net::Address::Kind::tcp;
   options.limits = {.idle = config.*door.idle,
                     .partial = config.request_time,
+                    .handshake = config.tls_handshake_time,
                     .stall = config.output_time,
                     .output_max = static_cast<std::size_t>(config.output_max.count)};
   options.trouble = [](std::string_view message) { log(Level::error, message); };
+  if (speaks_tls(o)) {
+    options.tls = &tls->current();
+    options.alpn = door.alpn;
+    options.handshake_failed = [&door](std::string_view message) {
+      log(Level::warning, std::string(door.name) + ": " + std::string(message));
+    };
+  }
   for (std::size_t i = 0; i < seats.size(); ++i) {
     Seat& seat = seats[i];
     observe::DoorMetrics& counts = metrics.door(door.name);
@@ -221,6 +249,7 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
     log(Level::warning, "only " + std::to_string(files) +
                             " open files are allowed, too few for max_connections " +
                             std::to_string(config.max_connections) + "; raise ulimit -n or lower it");
+  if (auto status = impl->read_tls(); !status) return status.error();
   if (auto status = impl->read_limits(); !status) return status.error();
   if (auto status = impl->read_policies(); !status) return status.error();
   if (auto status = impl->snapshots.restore(); !status) return status.error();
@@ -252,8 +281,8 @@ const Process& Server::process() const { return impl_->process; }
 
 void Server::Impl::on_signal(int signal) {
   if (signal == SIGHUP) {
-    if (!reload && !reload_policies)
-      log(Level::info, "SIGHUP: there is no file of limits or policies to read again");
+    if (!tls && !reload && !reload_policies)
+      log(Level::info, "SIGHUP: there is no file of limits, policies or TLS to read again");
     reload_all();
     return;
   }
@@ -270,6 +299,7 @@ bool Server::run(bool signals, const std::function<void()>& started) {
       if (signal != SIGHUP) drain();
     });
   }
+  if (i.tls) i.tls->watch(first);
   if (i.reload) i.reload->watch(first);
   if (i.reload_policies) i.reload_policies->watch(first);
   first.every(kUpkeepEvery, [&i] { i.store.maintain(Clock::now()); });

@@ -12,6 +12,7 @@
 
 #include "net/line_door.h"
 #include "net/socket.h"
+#include "net/testing_tls.h"
 #include "policy/policy_set.h"
 #include "server/reload.h"
 
@@ -351,6 +352,11 @@ TEST_F(ServerTest, CountsWhatItDoes) {
 TEST_F(ServerTest, EveryMetricIsInTheDocumentsAndTheOtherWayRound) {
   config_.snapshot = folder_ + "/buckets";
   config_.store = "redis+unix://" + folder_ + "/nobody";  // A server starts without its store.
+  const net::TestIdentity identity("server");
+  config_.tls_cert = folder_ + "/tls.pem";
+  config_.tls_key = folder_ + "/tls.key";
+  std::ofstream(config_.tls_cert) << identity.cert_pem();
+  std::ofstream(config_.tls_key) << identity.key_pem();
   start();
   std::ifstream in(OPERATIONS_MD);
   const std::string all{std::istreambuf_iterator<char>(in), {}};
