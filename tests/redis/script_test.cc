@@ -11,6 +11,7 @@
 #include "store/shared/call.h"
 #include "store/shared/script.h"
 #include "store/shared/testing.h"
+#include "store/shared/told.h"
 #include "wire/resp_parser.h"
 
 namespace sluice::tests {
@@ -22,16 +23,20 @@ std::vector<std::string> arguments(std::string_view command) {
   return {parser.args().begin(), parser.args().end()};
 }
 
+store::Tat about_now(store::RandomAsks& random, const Quota& quota) {
+  const auto per_us = static_cast<std::int64_t>(store::shared_rate(quota).per_ns * 1000);
+  const auto wall = std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds(1);
+  return {.us = wall - 2'000'000 + static_cast<std::int64_t>(random.below(4'000'000)),
+          .ticks = static_cast<std::int64_t>(random.below(static_cast<std::size_t>(per_us))),
+          .per_us = per_us};
+}
+
 /// Of what was charged about now.
 struct GiveBack : store::Part {
   explicit GiveBack(store::RandomAsks& random) : ask(random.next().front()) {
     ask.op = Op::refund;
     ask.with_next = false;
-    const auto per_us = static_cast<std::int64_t>(store::shared_rate(*ask.quota).per_ns * 1000);
-    const auto wall = std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds(1);
-    since.tat = {.us = wall - 2'000'000 + static_cast<std::int64_t>(random.below(4'000'000)),
-                 .ticks = static_cast<std::int64_t>(random.below(static_cast<std::size_t>(per_us))),
-                 .per_us = per_us};
+    since.tat = about_now(random, *ask.quota);
     before = {&since, 1};
     gives_back = true;
   }
@@ -52,11 +57,16 @@ struct Script : testing::Test {
     for (int i = 0; i < calls && !HasFailure(); ++i) {
       store::Call call;
       store::Ticket ticket;
+      store::Told told(64, 1);  // By a server before this one: floors.
+      for (std::size_t n = random.below(4); n > 0; --n)
+        for (const store::Ask& ask : random.next())
+          told.remember(*ask.family, ask.key, about_now(random, *ask.quota));
+      told.server_changed();
       std::deque<std::pair<std::vector<store::Ask>, std::vector<Decision>>> asked;
       for (std::size_t n = 1 + random.below(40); n > 0; --n) {
         auto& [asks, decisions] = asked.emplace_back(random.next(), std::vector<Decision>{});
         decisions.resize(asks.size());
-        if (!call.add({asks, decisions, &ticket})) break;
+        if (!call.add({asks, decisions, &ticket}, &told)) break;
       }
       std::deque<GiveBack> given_back;
       for (std::size_t n = random.below(4); n > 0; --n) {
