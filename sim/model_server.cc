@@ -146,6 +146,7 @@ ModelServer::Answer ModelServer::run(std::string_view command, std::int64_t now_
     const auto at = [&](std::size_t i) { return number_at(args[j], i); };
     Step step;
     step.what = static_cast<int>(at(1)) % 8;
+    if (step.what == 6) step.what = 1;  // The only take of its buckets: no other take than that.
     step.with_next = at(1) > 8;
     step.per_us = static_cast<Int128>(at(2));
     step.cost_us = at(3), step.cost_ticks = at(4);
@@ -190,7 +191,6 @@ ModelServer::Answer ModelServer::run(std::string_view command, std::int64_t now_
 
   Answer answer;
   answer.elements.push_back({.kind = Kind::array, .integer = static_cast<std::int64_t>(n + 1)});
-  answer.elements.push_back({.kind = Kind::integer, .integer = now_us});
   answer.texts.reserve(n);
   for (Bucket& b : buckets) {
     std::optional<std::string> before;
@@ -219,6 +219,7 @@ ModelServer::Answer ModelServer::run(std::string_view command, std::int64_t now_
       answer.elements.push_back({.kind = Kind::text, .text = answer.texts.back()});
     }
   }
+  answer.elements.push_back({.kind = Kind::integer, .integer = now_us});
   return answer;
 }
 

@@ -78,10 +78,10 @@ struct Script : testing::Test {
       const auto real = client->call(arguments(command));
       ASSERT_TRUE(real) << real.error().message;
       ASSERT_EQ(real->kind, cli::Reply::Kind::list) << real->text;
-      const std::int64_t now_us = std::stoll(real->list[0].text);
+      const std::int64_t now_us = std::stoll(real->list.back().text);
       const auto want = model.run(command, now_us);
       ASSERT_EQ(real->list.size() + 1, want.elements.size());
-      for (std::size_t k = 1; k < real->list.size(); ++k)
+      for (std::size_t k = 0; k + 1 < real->list.size(); ++k)
         EXPECT_EQ(real->list[k].text, want.elements[k + 1].text);
       for (const auto& b : call.buckets()) {
         std::string key;
@@ -128,7 +128,7 @@ TEST_F(Script, TheLongestDebtIsABucketLikeAnyOther) {
       const auto reply = client->call(arguments(command));
       EXPECT_EQ(reply->kind, cli::Reply::Kind::list) << reply->text;
       const auto kept = client->call({"GET", "sluice:{api:k}"});
-      return store::read_value(kept->text, std::stoll(reply->list[0].text), rate);
+      return store::read_value(kept->text, std::stoll(reply->list.back().text), rate);
     };
     auto value = ask(Op::charge, std::numeric_limits<std::int64_t>::max());
     ASSERT_TRUE(value) << text;
@@ -156,7 +156,7 @@ TEST_F(Script, LeavesWhatIsNotItsOwn) {
     call.write("EVAL", store::kScript, command);
     const auto reply = client->call(arguments(command));
     ASSERT_EQ(reply->list.size(), 2u) << reply->text;
-    EXPECT_EQ(reply->list[1].text, "?");
+    EXPECT_EQ(reply->list[0].text, "?");
     EXPECT_EQ(client->call({"TYPE", "sluice:{api:k}"})->text,
               foreign == std::string_view("SET") ? "string" : "list");
   }

@@ -68,6 +68,7 @@ std::size_t Call::bucket_of(const Ask& ask, const Told* told) {
     if (b.floor->per_us != per_us(b.rate) && b.floor->ticks > 0) ++b.floor->us, b.floor->ticks = 0;
     steps_.push_back(
         {.bucket = buckets_.size(), .what = floor, .cost = 0, .rate = b.rate, .most = 0, .times = 1});
+    ++b.steps;
   }
   buckets_.push_back(b);
   return buckets_.size() - 1;
@@ -140,8 +141,16 @@ void Call::add_step(const Ask& ask, std::size_t bucket, bool chained) {
       return;
     }
   }
+  buckets_[bucket].steps += chained ? 2 : 1;
   buckets_[bucket].last_step = steps_.size();
   steps_.push_back(step);
+}
+
+/// As it travels: the only take of a bucket is told apart, since the script then keeps nothing for a later
+/// step.
+std::uint8_t Call::what(const Step& step) const {
+  if (step.what == take && buckets_[step.bucket].steps == 1) return only_take;
+  return step.what;
 }
 
 /// Steps from `first` on that do the same to one bucket after the other: they travel as one.
@@ -152,7 +161,7 @@ std::size_t Call::alike(std::size_t first) const {
   while (a.what < with_next && (first == 0 || steps_[first - 1].what < with_next) &&
          first + n < steps_.size()) {
     const Step& b = steps_[first + n];
-    if (b.bucket != a.bucket + n || b.what != a.what || b.cost != a.cost || b.times != a.times ||
+    if (b.bucket != a.bucket + n || what(b) != what(a) || b.cost != a.cost || b.times != a.times ||
         b.most != a.most || b.rate.per_token != a.rate.per_token || b.rate.per_ns != a.rate.per_ns)
       break;
     ++n;
@@ -183,7 +192,7 @@ void Call::write(std::string_view verb, std::string_view script, std::string& ou
     Micros most = to_micros(s.most, per_us(s.rate));
     if (s.what == give_back) most = {static_cast<double>(s.since->us), static_cast<double>(s.since->ticks)};
     const double numbers[] = {static_cast<double>(s.bucket + 1),
-                              static_cast<double>(s.what),
+                              static_cast<double>(what(s)),
                               static_cast<double>(per_us(s.rate)),
                               cost.us,
                               cost.ticks,
@@ -198,13 +207,14 @@ void Call::write(std::string_view verb, std::string_view script, std::string& ou
 
 bool Call::answer(redis::Reply reply, std::vector<Chain>& failed) {
   using Kind = redis::Element::Kind;
-  if (reply.size() != buckets_.size() + 2 || reply[0].kind != Kind::array || reply[1].kind != Kind::integer)
+  if (reply.size() != buckets_.size() + 2 || reply.front().kind != Kind::array ||
+      reply.back().kind != Kind::integer)
     return false;
   constexpr std::int64_t kTimeEnd = std::int64_t{1} << 53;  // Of whole doubles.
-  if (reply[1].integer < 0 || reply[1].integer >= kTimeEnd) return false;
-  const std::int64_t now_us = now_us_ = reply[1].integer;
+  const std::int64_t now_us = now_us_ = reply.back().integer;
+  if (now_us < 0 || now_us >= kTimeEnd) return false;
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
-    const auto& element = reply[i + 2];
+    const auto& element = reply[i + 1];
     if (element.kind != Kind::null && element.kind != Kind::text) return false;
     const auto value =
         read_value(element.kind == Kind::text ? element.text : std::string_view{}, now_us, buckets_[i].rate);

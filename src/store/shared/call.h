@@ -91,6 +91,7 @@ class Call {
         false;  ///< An ask that stood alone was refused, and none came after it that changed the bucket.
     std::uint64_t hash = 0;
     std::size_t last_step = kNone;
+    std::size_t steps = 0;  ///< One of a chain counts twice: it does not stand alone.
     std::size_t text_at = 0, text_size = 0;
   };
   std::span<const Bucket> buckets() const { return buckets_; }
@@ -105,7 +106,15 @@ class Call {
 
  private:
   static constexpr std::size_t kNone = ~std::size_t{0};
-  enum What : std::uint8_t { take = 1, charge = 2, refund = 3, floor = 4, give_back = 5, with_next = 8 };
+  enum What : std::uint8_t {
+    take = 1,
+    charge = 2,
+    refund = 3,
+    floor = 4,
+    give_back = 5,
+    only_take = 6,
+    with_next = 8
+  };
   struct Step {
     std::size_t bucket;
     std::uint8_t what;
@@ -117,6 +126,7 @@ class Call {
   };
 
   std::size_t bucket_of(const Ask& ask, const Told* told);
+  std::uint8_t what(const Step& step) const;
   std::size_t alike(std::size_t first) const;
   void add_step(const Ask& ask, std::size_t bucket, bool chained);
   void note_before(const Chain& chain, std::span<const std::uint8_t> buckets) const;

@@ -120,8 +120,7 @@ TEST(Call, NumbersThatNobodyCouldHaveWrittenAreSurvived) {
     if (!call.add({asks, decisions, &ticket})) continue;
     std::vector<std::string> texts(call.buckets().size());
     std::vector<redis::Element> reply{
-        {.kind = redis::Element::Kind::array, .integer = static_cast<std::int64_t>(texts.size()) + 1},
-        {.kind = redis::Element::Kind::integer, .integer = times[random.below(std::size(times))]}};
+        {.kind = redis::Element::Kind::array, .integer = static_cast<std::int64_t>(texts.size()) + 1}};
     for (std::string& text : texts) {
       for (std::size_t n = random.below(2) == 0 ? 3 : 5; n > 0; --n) {
         const double d = odd[random.below(std::size(odd))];
@@ -129,6 +128,8 @@ TEST(Call, NumbersThatNobodyCouldHaveWrittenAreSurvived) {
       }
       reply.push_back({.kind = redis::Element::Kind::text, .text = text});
     }
+    reply.push_back(
+        {.kind = redis::Element::Kind::integer, .integer = times[random.below(std::size(times))]});
     std::vector<Chain> failed;
     if (!call.answer(reply, failed) || !failed.empty()) continue;
     for (const auto& b : call.buckets()) EXPECT_GE(call.tat(b).us, 0);

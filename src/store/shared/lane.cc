@@ -118,9 +118,17 @@ std::unique_ptr<Lane::Flight> Lane::dequeue() {
 
 // ---- flying
 
+/// Whether the next call goes now.
+bool Lane::flies() const {
+  if (waiting_.empty()) return false;
+  const Flight& next = *waiting_.front();
+  const bool full = common_.open[next.errand.slot] != &next;
+  return flying_.size() < (full ? std::max(options_.calls_max, options_.full_max) : options_.calls_max);
+}
+
 void Lane::flush(Time now) {
   if (std::exchange(flushing_, true)) return;  // A send that fails at once comes back here: the loop goes on.
-  while (!waiting_.empty() && flying_.size() < options_.calls_max) {
+  while (flies()) {
     auto flight = dequeue();
     flight->sent = now;
     flight->number = ++common_.numbered;

@@ -28,8 +28,8 @@ struct Hand final : redis::Node {
     callers.erase(callers.begin());
     const redis::Element elements[] = {
         {.kind = redis::Element::Kind::array, .integer = 2},
-        {.kind = redis::Element::Kind::integer, .integer = 1'800'000'000'000'000},
-        {}};
+        {},
+        {.kind = redis::Element::Kind::integer, .integer = 1'800'000'000'000'000}};
     caller->replied(elements);
   }
   std::vector<redis::Caller*> callers;

@@ -66,7 +66,7 @@ struct LeasesTest : testing::Test {
   }
   LeaseStats leases() const { return store.stats().leases; }
 
-  const Quota quota = *Quota::parse("1000/s burst 800");
+  Quota quota = *Quota::parse("1000/s burst 800");
   const Family family{"api", 0, OnFailure::deny, Consistency::leased};
   Wire wire;
   std::deque<Asked> asked;
@@ -89,6 +89,30 @@ TEST_F(LeasesTest, AHotKeyIsAskedForSeldom) {
   EXPECT_LT(stats.lane.calls, 100u);
   EXPECT_EQ(stats.leases.spent, stats.leases.asks);
   EXPECT_GE(stats.leases.charged, stats.leases.spent);
+}
+
+// Unspent tokens evaporate only once the bucket would have been full: where it is asked for more than it
+// grants, none do, whatever a call takes.
+TEST_F(LeasesTest, WhereMoreIsAskedThanGrantedNothingIsRefusedTooMuch) {
+  quota = *Quota::parse("100/s burst 200");
+  for (const Duration lag : {Duration{0}, Duration{milliseconds(1)}, Duration{milliseconds(20)}}) {
+    asked.clear();
+    wire.now += seconds(100);
+    wire.held = lag > Duration{0};
+    const auto hears = [&] { return wire.waiting.empty() ? Time::max() : wire.now + lag; };
+    const Time end = wire.now + seconds(10);
+    for (Time due = wire.now, heard = hears(); due < end; due += Duration(900'000)) {
+      for (; heard <= due; heard = hears()) wire.now = heard, wire.deliver();
+      wire.now = due;
+      ask();
+      heard = std::min(heard, hears());
+    }
+    wire.deliver();
+    std::int64_t granted = 0;
+    for (const Asked& a : asked) granted += a.decision.granted;
+    EXPECT_GE(granted, 200 + 10 * 100 - 5) << lag.count();
+    EXPECT_LE(granted, 200 + 10 * 100) << lag.count();
+  }
 }
 
 TEST_F(LeasesTest, BeginWithNothingAndDouble) {
