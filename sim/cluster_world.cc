@@ -183,7 +183,8 @@ class ClusterWorld {
   ClusterOutcome go() {
     begin_ = events_.now();
     const Time calm = begin_ + Duration(static_cast<std::int64_t>(plan_.seconds * 1e9));
-    for (auto& instance : instances_) traffic(*instance, calm + milliseconds(1500));
+    for (auto& instance : instances_)
+      traffic(events_, random_, calm + milliseconds(1500), [this, i = instance.get()] { ask(*i); });
     if (plan_.faults) trouble(calm);
     if (plan_.moves) move_slots(calm);
     if (plan_.failovers) {
@@ -292,15 +293,6 @@ class ClusterWorld {
       if (kept > refilled + doubtful)
         violate("what was not granted was not given back, of " + quotas_[i].text());
     }
-  }
-
-  void traffic(Instance& instance, Time until) {
-    const auto pause = microseconds(one_in(random_, 10) ? below(random_, 50'000) : below(random_, 2000));
-    events_.after(pause, [this, &instance, until] {
-      if (events_.now() >= until) return;
-      ask(instance);
-      traffic(instance, until);
-    });
   }
 
   void ask(Instance& instance) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 
 #include "events.h"
 #include "model_server.h"
@@ -20,6 +21,17 @@ inline std::int64_t below(Random& random, std::int64_t n) {
   return std::uniform_int_distribution<std::int64_t>(0, n - 1)(random);
 }
 inline bool one_in(Random& random, std::int64_t n) { return below(random, n) == 0; }
+
+/// Asks until then, mostly in quick succession and at times far apart.
+inline void traffic(Events& events, Random& random, Time until, std::function<void()> ask) {
+  const auto pause =
+      std::chrono::microseconds(one_in(random, 10) ? below(random, 50'000) : below(random, 2000));
+  events.after(pause, [&events, &random, until, ask = std::move(ask)] {
+    if (events.now() >= until) return;
+    ask();
+    traffic(events, random, until, ask);
+  });
+}
 
 /// Where the keys are. It may hang, die with what it was doing, come back empty or with an older state.
 struct Server {

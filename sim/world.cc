@@ -76,7 +76,7 @@ class World {
     const Time begin = events_.now();
     const Time calm = begin + Duration(static_cast<std::int64_t>(plan_.seconds * 1e9));
     for (auto& instance : instances_) {
-      traffic(*instance, calm + milliseconds(1500));
+      traffic(events_, random_, calm + milliseconds(1500), [this, i = instance.get()] { ask(*i); });
       repay(*instance, calm + milliseconds(1600));
     }
     if (plan_.faults) trouble(calm);
@@ -227,15 +227,6 @@ class World {
                                                   : ideal.doubtful + ideal.lost;
     if (ideal.ahead > quotas_[i].wide().full + excused * quotas_[i].wide().per_token)
       violate("the server granted more than one bucket of " + quotas_[i].text());
-  }
-
-  void traffic(Instance& instance, Time until) {
-    const auto pause = microseconds(one_in(random_, 10) ? below(random_, 50'000) : below(random_, 2000));
-    events_.after(pause, [this, &instance, until] {
-      if (events_.now() >= until) return;
-      ask(instance);
-      traffic(instance, until);
-    });
   }
 
   void ask(Instance& instance) {

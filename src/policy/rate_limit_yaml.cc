@@ -128,10 +128,7 @@ void FileReader::consistency(const YamlNode& node, store::Consistency& into) {
 }
 
 void FileReader::hash_tag(const YamlNode& node, bool& one_slot) {
-  one_slot = node.kind == YamlNode::Kind::scalar && node.scalar == "domain";
-  if (one_slot || (node.kind == YamlNode::Kind::scalar && node.scalar == "key")) return;
-  const std::string word = node.kind == YamlNode::Kind::scalar ? node.scalar : node.kind_name();
-  problem(node.place, "hash_tag is key or domain, not " + quoted(word) + nearest(word, {"key", "domain"}));
+  read_hash_tag(node, one_slot, [&](std::string text) { problem(node.place, std::move(text)); });
 }
 
 StoreDefaults FileReader::store_defaults(const YamlNode& root) {
