@@ -30,3 +30,10 @@ install_pkg_config(sluice++.pc sluice++ "for C++20 (sluice/sluice.h)" " -pthread
 if(TARGET sluice_program)
   install(TARGETS sluice_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server OPTIONAL)
 endif()
+if(TARGET sluice_manual)
+  install(DIRECTORY ${PROJECT_BINARY_DIR}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT server)
+  install(CODE "execute_process(COMMAND \"$<TARGET_FILE:sluice_program>\" completion bash
+                                OUTPUT_FILE \"${PROJECT_BINARY_DIR}/sluice.bash\" COMMAND_ERROR_IS_FATAL ANY)" COMPONENT server)
+  install(FILES ${PROJECT_BINARY_DIR}/sluice.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME sluice
+          COMPONENT server)
+endif()
