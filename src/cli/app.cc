@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/extra_commands.h"
+#include "cli/help_command.h"
 #include "core/number.h"
 #include "policy/yaml.h"
 
@@ -228,6 +229,7 @@ void Program::add_bench() {
 
 void Program::add_others() {
   add_extra_commands(app, exit_code);
+  add_help(app, exit_code, kExitCodes);
   CLI::App* completion = command("completion", "Print a script for the shell that completes what is typed.",
                                  "  source <(sluice completion bash)\n"
                                  "  sluice completion bash > /etc/bash_completion.d/sluice\n");

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstdlib>
 
 #include "cli/app.h"
 #include "cli/commands.h"
@@ -15,7 +16,9 @@ int serve(const server::Sources& sources) {
   const auto loaded = server::load_config(sources);
   for (const auto& problem : loaded.problems) fail(problem);
   if (!loaded.problems.empty()) return kFailed;
-  auto server = server::Server::start(loaded.config, server::doors());
+  auto manager = server::ServiceManager::from_environment([](const char* name) { return std::getenv(name); });
+  if (!manager) return fail(manager.error().message);
+  auto server = server::Server::start(loaded.config, server::doors(), std::move(*manager));
   if (!server) return fail(server.error().message);
   (*server)->run(true, [&] {  // Whoever reads `sluice: ready` may send signals.
     for (const auto& line : (*server)->start_lines()) std::printf("%s\n", line.c_str());

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 
@@ -166,6 +167,16 @@ Status make_way(const Address& address, const SocketAddress& to) {
   return Done{};
 }
 
+Result<Bound> with_copies(Bound bound, Fd fd, std::size_t copies) {
+  bound.sockets.push_back(std::move(fd));
+  while (bound.sockets.size() < copies) {
+    Fd copy(::fcntl(bound.sockets[0].get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy) return failed(bound.address, "listen on", errno);
+    bound.sockets.push_back(std::move(copy));
+  }
+  return bound;
+}
+
 /// With a mode: bind() gives the file the socket's, less the umask, so that it is never open to more; then
 /// chmod() adds what the umask took.
 Result<Bound> bind_unix(const Address& address, std::size_t copies, std::optional<mode_t> mode) {
@@ -180,13 +191,35 @@ Result<Bound> bind_unix(const Address& address, std::size_t copies, std::optiona
   bound.file = UnixFile(address.path);
   if (mode && ::chmod(address.path.c_str(), *mode) != 0) return failed(address, "set the mode of", errno);
   if (auto status = start_listening(address, fd); !status) return status.error();
-  bound.sockets.push_back(std::move(fd));
-  while (bound.sockets.size() < copies) {
-    Fd copy(::fcntl(bound.sockets[0].get(), F_DUPFD_CLOEXEC, 0));
-    if (!copy) return failed(address, "listen on", errno);
-    bound.sockets.push_back(std::move(copy));
+  return with_copies(std::move(bound), std::move(fd), copies);
+}
+
+int option(int fd, int name) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, name, &value, &length) == 0 ? value : -1;
+}
+
+Address address_of(const SocketAddress& a) {
+  Address address{.kind = Address::Kind::tcp, .host = {}, .port = 0, .path = {}};
+  char host[INET6_ADDRSTRLEN] = "";
+  if (a.family() == AF_UNIX) {
+    const auto* un = reinterpret_cast<const sockaddr_un*>(&a.storage);
+    const auto size = std::min<std::size_t>(a.length - offsetof(sockaddr_un, sun_path), sizeof un->sun_path);
+    const bool abstract = size > 0 && un->sun_path[0] == '\0';
+    address.kind = Address::Kind::unix_path;
+    address.path = abstract ? "@" + std::string(un->sun_path + 1, size - 1)
+                            : std::string(un->sun_path, ::strnlen(un->sun_path, size));
+  } else if (a.family() == AF_INET) {
+    const auto* in = reinterpret_cast<const sockaddr_in*>(&a.storage);
+    address.host = ::inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+    address.port = ntohs(in->sin_port);
+  } else {
+    const auto* in = reinterpret_cast<const sockaddr_in6*>(&a.storage);
+    address.host = ::inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof host);
+    address.port = ntohs(in->sin6_port);
   }
-  return bound;
+  return address;
 }
 
 }  // namespace
@@ -219,6 +252,21 @@ UnixFile::~UnixFile() {
 Result<Bound> bind_all(const Address& address, std::size_t copies, std::optional<mode_t> unix_mode) {
   return address.kind == Address::Kind::tcp ? bind_tcp(address, copies)
                                             : bind_unix(address, copies, unix_mode);
+}
+
+Result<Bound> adopt(Fd socket, std::size_t copies) {
+  const int fd = socket.get();
+  SocketAddress a;
+  a.length = sizeof a.storage;
+  const bool known = ::getsockname(fd, a.get(), &a.length) == 0 &&
+                     (a.family() == AF_INET || a.family() == AF_INET6 || a.family() == AF_UNIX);
+  if (!known || option(fd, SO_TYPE) != SOCK_STREAM || option(fd, SO_ACCEPTCONN) != 1)
+    return Error{Code::invalid_argument,
+                 "is no stream socket that listens; use ListenStream= with Accept=no"};
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+    return Error{Code::unavailable, std::string("cannot be made non-blocking: ") + std::strerror(errno)};
+  return with_copies({address_of(a), {}, {}, is_loopback(a)}, std::move(socket), copies);
 }
 
 Result<Fd> connect_to(const Address& address, Duration timeout) {

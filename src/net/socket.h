@@ -45,6 +45,10 @@ struct Bound {
 /// not none. `unix_mode`: of a unix socket's file, from its first moment on; without it the umask decides.
 Result<Bound> bind_all(const Address& address, std::size_t copies, std::optional<mode_t> unix_mode = {});
 
+/// Takes over a socket that listens already, opened by whoever started this process: `copies` descriptors of
+/// it. The file of a unix socket stays its maker's. The error says what it is instead.
+Result<Bound> adopt(Fd socket, std::size_t copies);
+
 /// Connects, blocking for at most `timeout`; later reads and writes that take longer fail as well.
 Result<Fd> connect_to(const Address& address, Duration timeout);
 

@@ -121,8 +121,11 @@ void ReloadPolicies::take(Found found, bool even_if_same) {
     log_warnings(found.reading.warnings);
     log(Level::info, "policies reloaded from " + path_ + ": " + std::to_string(count) + " rules");
   }
-  if (!std::exchange(again_, false)) return;
-  begin(std::exchange(again_even_if_same_, false));
+  if (std::exchange(again_, false)) {
+    begin(std::exchange(again_even_if_same_, false));
+  } else if (const auto done = std::exchange(done_, nullptr)) {
+    done();
+  }
 }
 
 void ReloadPolicies::refuse(const std::vector<policy::Problem>& problems, bool even_if_same) {

@@ -3,6 +3,7 @@
 // reload loses none of their state.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,8 +50,12 @@ class ReloadPolicies {
                  policy::CurrentPolicies& policies, Process& process);
   ~ReloadPolicies();
 
-  /// Reads them now, as on SIGHUP. REQUIRES: watch() was called.
-  void now() { begin(true); }
+  /// Reads them now, as on SIGHUP; `done` is called on the loop once they have been. REQUIRES: watch() was
+  /// called.
+  void now(std::function<void()> done = {}) {
+    done_ = std::move(done);
+    begin(true);
+  }
   void watch(net::Loop& loop);
 
  private:
@@ -71,6 +76,7 @@ class ReloadPolicies {
   std::vector<policy::PolicyFile> files_;  // Of the set in force. Does not change while the reader runs.
   std::string refused_;                    // The problems told last.
   std::thread reader_;
+  std::function<void()> done_;
   bool again_ = false;  // Asked to while the reader ran; and how.
   bool again_even_if_same_ = false;
   net::Loop* loop_ = nullptr;

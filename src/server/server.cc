@@ -34,8 +34,9 @@ constexpr std::size_t kFilesBeyondConnections = 64;  // Listeners, epoll, snapsh
 }  // namespace
 
 struct Server::Impl {
-  explicit Impl(const Config& c)
+  Impl(const Config& c, ServiceManager m)
       : config(c),
+        manager(std::move(m)),
         store({.max_keys = static_cast<std::size_t>(c.max_keys)}),
         snapshots(store, c.snapshot, c.snapshot_every),
         holds(std::make_shared<door::Holds>(static_cast<std::size_t>(c.max_holds))),
@@ -62,18 +63,24 @@ struct Server::Impl {
   Status read_policies();
   Status read_tls();
   void reload_all();
+  void tell_ready() const {
+    if (!draining) manager.ready();
+  }
   Status listen(std::span<const Door> rows);
+  Result<net::Bound> bind(const Door& door, std::vector<ServiceManager::Socket>& passed) const;
   void add_listeners(Opened& opened);
   bool speaks_tls(const Opened& o) const {
     return tls && o.bound.address.kind == net::Address::Kind::tcp && tls->on(o.door->name);
   }
   void on_signal(int signal);
+  void watch_loops();
   void drain_seat(Seat& seat, Time until);
   NetTotals totals() const;
   std::unique_ptr<SharedNumbers> shared_numbers() const;  // Null: there is no shared store.
   std::string metrics_page() const;
 
   const Config config;
+  ServiceManager manager;
   const store::QuotaCheck accepts = config.store == "local" ? nullptr : store::fits_shared;
   Process process;
   store::LocalStore store;
@@ -91,8 +98,9 @@ struct Server::Impl {
   std::unique_ptr<DoorTls> tls;  // Null: all doors are in the clear.
   std::optional<Reload> reload;
   std::optional<ReloadPolicies> reload_policies;
-  bool draining = false;                // The first loop's.
-  std::atomic<std::size_t> serving{0};  // Seats whose connections have not all ended.
+  bool draining = false;                 // The first loop's.
+  std::atomic<std::size_t> answered{0};  // Loops but the first, since the service manager was told last.
+  std::atomic<std::size_t> serving{0};   // Seats whose connections have not all ended.
 };
 
 /// The local store is there in any case: it decides while a shared one is away.
@@ -140,19 +148,44 @@ Status Server::Impl::read_tls() {
 }
 
 void Server::Impl::reload_all() {
+  manager.reloading();
   if (tls) tls->now();
   if (reload) reload->now();
-  if (reload_policies) reload_policies->now();
+  if (reload_policies)
+    reload_policies->now([this] { tell_ready(); });
+  else
+    tell_ready();
+}
+
+/// A socket that is passed goes before the door's setting, also before `none`: who passes it wants it open.
+Result<net::Bound> Server::Impl::bind(const Door& door, std::vector<ServiceManager::Socket>& passed) const {
+  const auto it = std::ranges::find(passed, door.name, &ServiceManager::Socket::name);
+  if (it == passed.end()) {
+    const net::Address& address = config.*door.address;
+    if (address.kind == net::Address::Kind::none) return net::Bound{};
+    return net::bind_all(address, seats.size(), config.unix_mode.bits);
+  }
+  auto bound = net::adopt(std::move(it->fd), seats.size());
+  passed.erase(it);
+  if (!bound)
+    return Error{bound.error().code,
+                 "the socket named " + std::string(door.name) + " " + bound.error().message};
+  return bound;
 }
 
 Status Server::Impl::listen(std::span<const Door> rows) {
+  auto passed = manager.take_sockets();
+  std::string names;
   for (const Door& door : rows) {
-    const net::Address& address = config.*door.address;
-    if (address.kind == net::Address::Kind::none) continue;
-    auto bound = net::bind_all(address, seats.size(), config.unix_mode.bits);
+    names += (names.empty() ? "" : ", ") + std::string(door.name);
+    auto bound = bind(door, passed);
     if (!bound) return bound.error();
-    opened.push_back({&door, std::move(*bound)});
+    if (!bound->sockets.empty()) opened.push_back({&door, std::move(*bound)});
   }
+  if (!passed.empty())
+    return Error{Code::invalid_argument, "no use for the socket that was passed as \"" + passed[0].name +
+                                             "\": give each its door's name, once, by FileDescriptorName= (" +
+                                             names + ")"};
   if (opened.empty())
     return Error{Code::invalid_argument, "no address to listen on; give one, as in --resp 127.0.0.1:6380"};
   std::vector<std::string> exposed;
@@ -232,9 +265,10 @@ std::string Server::Impl::metrics_page() const {
       rules);
 }
 
-Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<const Door> rows) {
+Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<const Door> rows,
+                                              ServiceManager manager) {
   set_log_level(config.log_level);
-  auto impl = std::make_unique<Impl>(config);
+  auto impl = std::make_unique<Impl>(config, std::move(manager));
   impl->process.started = Clock::now();
   impl->process.started_wall_ns = moment_now().wall_ns;
   impl->process.net = [i = impl.get()] { return i->totals(); };
@@ -290,6 +324,19 @@ void Server::Impl::on_signal(int signal) {
   ::_exit(128 + signal);  // Asked twice: now.
 }
 
+/// The manager hears of life only if every loop has answered since it did last.
+void Server::Impl::watch_loops() {
+  if (manager.watchdog() == Duration{0}) return;
+  constexpr int kLooks = 4;  // In the time that the manager waits.
+  answered = seats.size() - 1;
+  seats[0].loop.every(std::max<Duration>(manager.watchdog() / kLooks, std::chrono::milliseconds(1)), [this] {
+    if (!draining && answered < seats.size() - 1) return;  // The drain has a bound of its own.
+    manager.alive();
+    answered = 0;
+    for (std::size_t k = 1; k < seats.size(); ++k) seats[k].loop.post([this] { ++answered; });
+  });
+}
+
 bool Server::run(bool signals, const std::function<void()>& started) {
   Impl& i = *impl_;
   net::Loop& first = i.seats[0].loop;
@@ -308,8 +355,10 @@ bool Server::run(bool signals, const std::function<void()>& started) {
     ::pthread_setname_np(i.seats[k].thread.native_handle(), ("sluice-" + std::to_string(k)).c_str());
   }
   i.snapshots.begin();
+  i.watch_loops();
   i.process.ready.store(true, std::memory_order_relaxed);
   if (started) started();
+  i.manager.ready();
   first.run();
   bool in_time = i.seats[0].ended_in_time;
   for (std::size_t k = 1; k < i.seats.size(); ++k) {
@@ -346,6 +395,7 @@ void Server::drain() {
   i.seats[0].loop.post([&i] {
     if (i.draining) return;
     i.draining = true;
+    i.manager.stopping();
     const auto open = i.totals().open;
     log(Level::info, "draining: " + std::to_string(open) + " connections, " +
                          duration_text(i.config.drain_time) + " at most");

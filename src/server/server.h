@@ -10,14 +10,18 @@
 
 #include "server/config.h"
 #include "server/doors.h"
+#include "server/service_manager.h"
 
 namespace sluice::server {
 
 class Server {
  public:
   /// Reads the limits and listens on every address; from now on connections wait in the kernel. Errors name
-  /// the thing and the mend. `rows` outlives the server.
-  static Result<std::unique_ptr<Server>> start(const Config& config, std::span<const Door> rows);
+  /// the thing and the mend. `rows` outlives the server. A socket that `manager` brings takes the place of
+  /// the address of the door it is named after; the manager is told when the server is ready, reads its files
+  /// again, and drains.
+  static Result<std::unique_ptr<Server>> start(const Config& config, std::span<const Door> rows,
+                                               ServiceManager manager = {});
   ~Server();
 
   /// `sluice: resp listening on 127.0.0.1:6380`, one for each address, and `sluice: ready`.
