@@ -15,6 +15,7 @@ std::string_view status_line(int status) {
     SLUICE_STATUS(200, "OK")
     SLUICE_STATUS(204, "No Content")
     SLUICE_STATUS(400, "Bad Request")
+    SLUICE_STATUS(401, "Unauthorized")
     SLUICE_STATUS(403, "Forbidden")
     SLUICE_STATUS(404, "Not Found")
     SLUICE_STATUS(405, "Method Not Allowed")

@@ -63,22 +63,40 @@ const NamedLimits& limits_of(Call& call) {
   return *call.batch.limits;
 }
 
-const NamedLimit* find(const NamedLimits& limits, const wire::JsonString& name) {
-  return name.escaped ? limits.find(name.text()) : limits.find(name.raw);
+Sought seek(Call& call, std::string_view name) {
+  if (const auto& scope = call.gate.scope(); scope != nullptr && !scope->has_limit(name)) {
+    call.gate.count_out_of_scope();
+    return {nullptr, &kNotForToken};  // Whether there is one is not told.
+  }
+  return {limits_of(call).find(name)};
 }
 
-Item& ask(Call& call, const NamedLimit* named, std::string_view key, const Asked& asked) {
+Sought seek(Call& call, const wire::JsonString& name) {
+  return name.escaped ? seek(call, name.text()) : seek(call, name.raw);
+}
+
+Item& ask(Call& call, const NamedLimit& named, std::string_view key, const Asked& asked) {
   HttpBatch& batch = call.batch;
   const auto first = static_cast<std::uint32_t>(batch.asks.size());
-  const bool with_id = named != nullptr && !asked.id.empty();
+  const bool with_id = !asked.id.empty();
   if (with_id)
-    policy::append_refund_once(*named->limit, key, asked.amount,
+    policy::append_refund_once(*named.limit, key, asked.amount,
                                batch.kept.emplace_back(store::once_key(key, asked.id)), batch.asks);
-  else if (named != nullptr)
-    policy::append_asks(*named->limit, key, asked.amount, asked.op, asked.max_wait, batch.asks);
+  else
+    policy::append_asks(*named.limit, key, asked.amount, asked.op, asked.max_wait, batch.asks);
   const auto count = static_cast<std::uint32_t>(batch.asks.size() - first - (with_id ? 1 : 0));
   return batch.items.emplace_back(
-      Item{.named = named, .op = asked.op, .first = first, .count = count, .with_id = with_id});
+      Item{.named = &named, .op = asked.op, .first = first, .count = count, .with_id = with_id});
+}
+
+bool refuse_domain(Call& call, std::string_view domain) {
+  const auto& scope = call.gate.scope();
+  if (scope == nullptr || scope->has_domain(domain)) return false;
+  call.gate.count_out_of_scope();
+  refuse(
+      call, 403,
+      "domain: the token is not for this domain; its domains in the server's file of tokens say for which");
+  return true;
 }
 
 void ask_nothing(Call& call, const ItemProblem& problem) {

@@ -19,7 +19,16 @@ std::string_view keep(Call& call, const wire::JsonString& string);
 
 /// Those in force; the same for a whole batch.
 const NamedLimits& limits_of(Call& call);
-const NamedLimit* find(const NamedLimits& limits, const wire::JsonString& name);
+
+/// A limit by its name, or why the call has none.
+struct Sought {
+  const NamedLimit* named = nullptr;
+  const ItemProblem* problem = &kNoSuchLimit;  ///< If `named` is null.
+};
+Sought seek(Call& call, std::string_view name);
+Sought seek(Call& call, const wire::JsonString& name);
+/// True: the token is not for this domain, and the call is answered.
+bool refuse_domain(Call& call, std::string_view domain);
 
 struct Asked {
   Op op = Op::take;
@@ -27,8 +36,8 @@ struct Asked {
   Duration max_wait{0};
   std::string_view id = {};  ///< Of a refund that is to be done once.
 };
-/// One item of the answer. `named` may be null: there is no such limit.
-Item& ask(Call& call, const NamedLimit* named, std::string_view key, const Asked& asked);
+/// One item of the answer.
+Item& ask(Call& call, const NamedLimit& named, std::string_view key, const Asked& asked);
 /// An item that only says what is wrong.
 void ask_nothing(Call& call, const ItemProblem& problem);
 

@@ -29,6 +29,8 @@ struct ItemProblem {
 };
 inline constexpr ItemProblem kNoSuchLimit{
     404, "limit: no limit has this name; GET /v1/limits lists those that there are"};
+inline constexpr ItemProblem kNotForToken{
+    403, "limit: the token is not for this limit; its limits in the server's file of tokens say for which"};
 inline constexpr ItemProblem kNoSuchHold{
     404, "hold: there is none of this id: it was settled, has expired or never was"};
 inline constexpr ItemProblem kTooManyHolds{

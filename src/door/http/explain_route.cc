@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "door/http/asking.h"
 #include "door/http/routes.h"
 #include "policy/explanation.h"
 #include "policy/policy_set.h"
@@ -50,6 +51,7 @@ void explain(Call& call) {
   if (question.problem.empty() && !question.domain)
     question.problem = "domain: is missing; ask as in ?domain=shop&entry=user=bob";
   if (!question.problem.empty()) return refuse(call, 400, question.problem);
+  if (refuse_domain(call, *question.domain)) return;
   const auto told = policy::explain(*call.door.policies(), *question.domain, question.descriptors);
   show(call, {.body = policy::explanation_json(*question.domain, told, wire::json_string)});
 }

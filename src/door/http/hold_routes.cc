@@ -7,13 +7,14 @@ namespace {
 
 /// A place in the book first, then the tokens: what is refused for want of a place was never charged. What
 /// becomes of the place is decided with the tokens (HttpBatch::settle_place).
-const ItemProblem* open(Call& call, const NamedLimit* named, const Wish& wish) {
-  if (named == nullptr) return &kNoSuchLimit;
+const ItemProblem* open(Call& call, const Sought& sought, const Wish& wish) {
+  const NamedLimit* const named = sought.named;
+  if (named == nullptr) return sought.problem;
   const auto key = keep(call, wish.key);
   const Time expiry = wish.expires_in < Time::max() - call.now ? call.now + wish.expires_in : Time::max();
   const auto id = call.door.holds().open({named->limit->name, std::string(key)}, wish.cost, expiry, call.now);
   if (!id) return &kTooManyHolds;
-  ask(call, named, key, {.amount = wish.cost}).hold = *id;
+  ask(call, *named, key, {.amount = wish.cost}).hold = *id;
   return nullptr;
 }
 
@@ -25,7 +26,7 @@ const ItemProblem* close(Call& call, const Wish& wish) {
   const NamedLimit* const named = limits_of(call).find(hold->payload.limit);
   if (named == nullptr) return &kNoSuchLimit;
   const auto difference = hold->payload.taken ? hold->settle(wish.actual) : Settlement{Op::refund, 0};
-  ask(call, named, call.batch.kept.emplace_back(std::move(hold->payload.key)),
+  ask(call, *named, call.batch.kept.emplace_back(std::move(hold->payload.key)),
       {.op = difference.op, .amount = difference.amount});
   return nullptr;
 }
@@ -48,7 +49,7 @@ void answer_each(Call& call, std::uint16_t fields, Answer answer) {
 
 void hold(Call& call) {
   answer_each(call, kLimit | kKey | kCost | kExpiresIn,
-              [&](const Wish& wish) { return open(call, find(limits_of(call), wish.limit), wish); });
+              [&](const Wish& wish) { return open(call, seek(call, wish.limit), wish); });
 }
 
 void settle(Call& call) {

@@ -13,6 +13,7 @@ HttpDoor::HttpDoor(store::Store& store, const policy::Current& limits, HttpOptio
       no_policies_(std::make_shared<const policy::PolicySet>()),
       policies_(this->options().policies != nullptr ? *this->options().policies : no_policies_),
       holds_(this->options().holds != nullptr ? this->options().holds : std::make_shared<Holds>()) {
+  if (this->options().tokens != nullptr) tokens_.emplace(*this->options().tokens);
   http::write_problem({.status = 503,
                        .detail = "as many connections are open as this server takes",
                        .fields = "Retry-After: 1\r\n",

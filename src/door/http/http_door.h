@@ -21,10 +21,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "access/gate.h"
 #include "door/batching.h"
 #include "door/holds.h"
 #include "door/rls/options.h"
@@ -51,6 +53,9 @@ struct HttpOptions {
   /// False: /readyz says that the shared store is away; it is 200 all the same. Empty: there is none.
   std::function<bool()> store_up = {};
   std::function<std::string()> metrics = {};  ///< Prometheus text. Empty: /metrics answers 404.
+  /// Who may ask; outlives the door, as does the next. Null: everyone may ask everything.
+  const access::CurrentTokens* tokens = nullptr;
+  access::Denials* denials = nullptr;  ///< Where requests that are turned away count. May be null.
 };
 
 namespace http {
@@ -72,6 +77,7 @@ class HttpDoor final : public BatchingDoor<http::HttpBatch, HttpOptions> {
   const std::shared_ptr<const http::NamedLimits>& limits();    ///< Those in force now.
   const std::shared_ptr<const policy::PolicySet>& policies();  ///< Those in force now.
   Holds& holds() { return *holds_; }
+  access::TokensView* tokens() { return tokens_ ? &*tokens_ : nullptr; }
 
  private:
   policy::View view_;
@@ -79,6 +85,7 @@ class HttpDoor final : public BatchingDoor<http::HttpBatch, HttpOptions> {
   const policy::CurrentPolicies no_policies_;
   policy::PoliciesView policies_;
   const std::shared_ptr<Holds> holds_;
+  std::optional<access::TokensView> tokens_;
   std::string refusal_;  // Constant after construction.
 };
 

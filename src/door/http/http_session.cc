@@ -36,7 +36,7 @@ void HttpSession::run(Event event, HttpBatch& batch, std::string& out) {
     case Event::request: {
       const auto& request = parser_.request();
       if (!request.keep_alive) last_word_said_ = true;
-      Call call{.door = door_, .batch = batch, .request = request, .out = to, .now = now_};
+      Call call{.door = door_, .batch = batch, .request = request, .out = to, .now = now_, .gate = gate_};
       answer_request(call);
       break;
     }

@@ -9,15 +9,20 @@ namespace {
 void decide(Call& call, Op op, std::uint16_t fields) {
   bool many = false;
   if (!read_body(call, fields, many)) return;
-  const NamedLimits& limits = limits_of(call);
   const auto& wishes = call.batch.wishes;
-  if (!many && find(limits, wishes[0].limit) == nullptr) return refuse(call, kNoSuchLimit);
-  for (const Wish& wish : wishes)
-    ask(call, find(limits, wish.limit), keep(call, wish.key),
-        {.op = wish.partial ? Op::take_up_to : op,
-         .amount = wish.cost,
-         .max_wait = wish.max_wait,
-         .id = wish.id.raw.empty() ? std::string_view{} : keep(call, wish.id)});
+  for (const Wish& wish : wishes) {
+    const Sought sought = seek(call, wish.limit);
+    if (sought.named != nullptr)
+      ask(call, *sought.named, keep(call, wish.key),
+          {.op = wish.partial ? Op::take_up_to : op,
+           .amount = wish.cost,
+           .max_wait = wish.max_wait,
+           .id = wish.id.raw.empty() ? std::string_view{} : keep(call, wish.id)});
+    else if (many)
+      ask_nothing(call, *sought.problem);
+    else
+      return refuse(call, *sought.problem);
+  }
   answer_by(call, many ? Reply::Form::list : Reply::Form::one, wishes.size());
 }
 
@@ -75,9 +80,11 @@ void auth(Call& call) {
   if (asked.problem.empty() && asked.cost && (!wire::json_whole(*asked.cost, cost) || cost < 0))
     asked.problem = "cost: must be a whole number from 0 to 9223372036854775807";
   if (!asked.problem.empty()) return refuse(call, 400, asked.problem);
-  const NamedLimit* const named = limits_of(call).find(*asked.limit);
-  if (named == nullptr) return refuse(call, kNoSuchLimit);
-  ask(call, named, call.batch.kept.emplace_back(std::move(*asked.key)), {.amount = cost});
+  const Sought sought = seek(call, *asked.limit);
+  if (sought.problem == &kNotForToken)
+    return refuse(call, 401, kNotForToken.detail, kAskForToken);  // As in admit().
+  if (sought.named == nullptr) return refuse(call, *sought.problem);
+  ask(call, *sought.named, call.batch.kept.emplace_back(std::move(*asked.key)), {.amount = cost});
   answer_by(call, Reply::Form::auth, 1);
 }
 

@@ -18,6 +18,7 @@ void should_rate_limit(Call& call) {
   const auto problem = rls::read_json(call.request.body, bytes);
   if (!problem.empty()) return refuse(call, 400, problem);
   if (!rls::read_request(bytes, scratch.asked)) return refuse(call, 400, "the body is no RateLimitRequest");
+  if (refuse_domain(call, scratch.asked.domain)) return;
   rls::Part part;
   const auto fault = rls::ask(scratch.asked, call.door.options().rls, call.door.policies(), scratch,
                               call.batch.rls, call.batch.asks, part);

@@ -10,15 +10,23 @@ namespace sluice::door::http {
 namespace {
 
 constexpr Route kRoutes[] = {
-    {"POST", "/v1/take", take},           {"GET", "/v1/auth", auth},
-    {"POST", "/v1/peek", peek},           {"POST", "/v1/refund", refund},
-    {"POST", "/v1/reset", reset},         {"POST", "/v1/reserve", reserve},
-    {"POST", "/v1/hold", hold},           {"POST", "/v1/settle", settle},
-    {"GET", "/v1/limits", list_limits},   {"GET", "/healthz", health},
-    {"GET", "/readyz", readiness},        {"GET", "/metrics", metrics},
-    {"POST", "/json", should_rate_limit}, {"GET", "/rlconfig", policies},
-    {"GET", "/healthcheck", healthcheck}, {"GET", "/openapi.json", openapi},
-    {"GET", "/v1/explain", explain},
+    {"POST", "/v1/take", take, access::kToTake},
+    {"GET", "/v1/auth", auth, access::kToTake},
+    {"POST", "/v1/peek", peek, access::kToLook},
+    {"POST", "/v1/refund", refund, access::kToTake},
+    {"POST", "/v1/reset", reset, access::kToChange},
+    {"POST", "/v1/reserve", reserve, access::kToTake},
+    {"POST", "/v1/hold", hold, access::kToTake},
+    {"POST", "/v1/settle", settle, access::kToTake},
+    {"POST", "/json", should_rate_limit, access::kToTake},
+    {"GET", "/v1/explain", explain, access::kToExplain},
+    {"GET", "/v1/limits", list_limits},
+    {"GET", "/rlconfig", policies},
+    {"GET", "/metrics", metrics},
+    {"GET", "/openapi.json", openapi, access::kAnyToken},
+    {"GET", "/healthz", health, access::kOpen},
+    {"GET", "/readyz", readiness, access::kOpen},
+    {"GET", "/healthcheck", healthcheck, access::kOpen},
 };
 
 constexpr std::string_view kMethods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",
@@ -34,6 +42,37 @@ void refuse_method(Call& call) {
   if (allowed.empty())
     return refuse(call, 404, "there is nothing at this path; GET /openapi.json lists what there is");
   refuse(call, 405, "this path is asked by " + allowed, "Allow: " + allowed + "\r\n");
+}
+
+/// Of the field Authorization; of two of them none.
+std::string_view authorization(const wire::HttpRequest& request) {
+  std::string_view value;
+  for (const auto& field : request.fields) {
+    if (!wire::same_name(field.name, "authorization")) continue;
+    if (!value.empty()) return "twice";
+    value = field.value;
+  }
+  return value;
+}
+
+/// False: the call is answered. RFC 6750 has the words of WWW-Authenticate.
+bool admit(Call& call, const Route& route) {
+  if (!call.gate.on()) return true;
+  const auto shown = authorization(call.request);
+  call.gate.come(shown);
+  const auto denied = call.gate.refuses(route.need);
+  if (!denied) return true;
+  std::string field(kAskForToken.substr(0, kAskForToken.size() - 2));
+  if (denied->known)
+    field.append(", error=\"insufficient_scope\", scope=\"")
+        .append(access::roles_text(route.need.any_of, " "))
+        .append("\"");
+  else if (!shown.empty())
+    field.append(", error=\"invalid_token\"");
+  // To nginx 403 is a refusal for want of tokens in a bucket.
+  const bool as_refusal = denied->known && route.answer != auth;
+  refuse(call, as_refusal ? 403 : 401, denied->message, field.append("\r\n"));
+  return false;
 }
 
 }  // namespace
@@ -62,7 +101,10 @@ void answer_request(Call& call) {
   call.target = wire::split_target(call.request.target);
   const std::string_view method = call.head_only() ? std::string_view("GET") : call.request.method;
   for (const auto& r : kRoutes)
-    if (r.path == call.target.path && r.method == method) return r.answer(call);
+    if (r.path == call.target.path && r.method == method) {
+      if (admit(call, r)) r.answer(call);
+      return;
+    }
   refuse_method(call);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "access/gate.h"
 #include "door/http/batch.h"
 #include "wire/http_parser.h"
 #include "wire/http_target.h"
@@ -19,6 +20,7 @@ struct Call {
   const wire::HttpRequest& request;
   std::string& out;  ///< For a whole response; or else the batch gets a Reply.
   Time now;
+  access::Gate& gate;
   wire::HttpTarget target = {};
 
   bool close() const { return !request.keep_alive; }
@@ -29,9 +31,13 @@ struct Route {
   std::string_view method;  ///< "GET" answers HEAD too.
   std::string_view path;
   void (*answer)(Call& call);
+  access::Need need = access::kToInspect;  ///< Of a token, where there are tokens.
 };
 
 std::span<const Route> routes();
+
+/// A line of the head of every 401.
+inline constexpr std::string_view kAskForToken = "WWW-Authenticate: Bearer realm=\"sluice\"\r\n";
 
 /// Finds the route and answers, be it by an error.
 void answer_request(Call& call);

@@ -1,0 +1,71 @@
+#include "access/gate.h"
+
+#include <openssl/crypto.h>
+
+namespace sluice::access {
+
+namespace {
+
+constexpr std::size_t kSecretMax = 512;  // Longer ones are nobody's.
+
+/// The token of "Bearer TOKEN"; nothing, if it is not so.
+std::optional<std::string_view> bearer(std::string_view value) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (value.size() <= kScheme.size()) return {};
+  for (std::size_t i = 0; i < kScheme.size(); ++i)
+    if ((value[i] | 0x20) != kScheme[i]) return {};
+  value.remove_prefix(kScheme.size());
+  while (value.starts_with(' ')) value.remove_prefix(1);
+  if (value.empty() || value.find(' ') != std::string_view::npos) return {};
+  return value;
+}
+
+}  // namespace
+
+std::string forbidden_text(const Token& token, const Need& need) {
+  std::string text = "the token \"" + token.name + "\" ";
+  if (!token.roles.any_of(need.any_of))
+    return text + "lacks the role " + roles_text(need.any_of, " or ") + "; it has " +
+           roles_text(token.roles, " and ");
+  return text + "is for some limits or domains alone, and this is about the server as a whole";
+}
+
+bool Gate::is_latest(std::string_view secret) const {
+  return secret.size() == secret_.size() && CRYPTO_memcmp(secret.data(), secret_.data(), secret.size()) == 0;
+}
+
+void Gate::come(std::string_view authorization) {
+  token_ = nullptr;
+  shown_ = Shown::nothing;
+  if (authorization.empty()) return;
+  const auto secret = bearer(authorization);
+  shown_ = secret ? Shown::token : Shown::malformed;
+  if (!secret || secret->size() > kSecretMax) return;
+  const auto& set = tokens_->get();
+  if (set != set_ || !is_latest(*secret)) {
+    set_ = set;
+    secret_ = *secret;
+    found_ = set_->find(*secret);
+  }
+  token_ = found_;
+}
+
+std::optional<Denied> Gate::refuses(const Need& need) {
+  if (tokens_ == nullptr || need.any_of.none()) return {};
+  const bool known = token_ != nullptr;
+  if (known && token_->roles.any_of(need.any_of) && !(need.whole && token_->scope != nullptr)) return {};
+  if (denials_ != nullptr) denials_->count(known);
+  if (known) return Denied{true, forbidden_text(*token_, need)};
+  return Denied{false, shown_ == Shown::nothing
+                           ? "this server asks for a token; send Authorization: Bearer TOKEN"
+                       : shown_ == Shown::malformed
+                           ? "Authorization is \"Bearer\", a space and one token"
+                           : "the server does not know this token; it may have been withdrawn"};
+}
+
+const std::shared_ptr<const Scope>& Gate::scope() const {
+  static const std::shared_ptr<const Scope> all;
+  return token_ == nullptr ? all : token_->scope;
+}
+
+}  // namespace sluice::access
