@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "access/tokens.h"
 #include "sluice/time.h"
 #include "wire/grpc/grpc_head.h"
 #include "wire/http2/http2_server.h"
@@ -16,8 +18,9 @@ class GrpcCall final : public wire::Http2Stream {
  public:
   wire::GrpcHead head;
   const Method* method = nullptr;
-  std::string received;      ///< Of the request's body, what is no whole message yet.
-  std::string message_text;  ///< grpc-message, encoded: must stay until the call is closed.
+  std::string received;                        ///< Of the request's body, what is no whole message yet.
+  std::shared_ptr<const access::Scope> scope;  ///< Of the token; null: all domains.
+  std::string message_text;                    ///< grpc-message, encoded: must stay until the call is closed.
   Time deadline = Time::max();
   Time begun;                  ///< Of the message that is unfinished.
   std::uint32_t messages = 0;  ///< Received so far.
@@ -30,6 +33,7 @@ class GrpcCall final : public wire::Http2Stream {
     reset_stream();
     head.clear();
     method = nullptr;
+    scope.reset();
     received.clear();
     message_text.clear();
     deadline = Time::max();

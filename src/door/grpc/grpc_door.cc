@@ -12,6 +12,7 @@ GrpcDoor::GrpcDoor(store::Store& store, const policy::CurrentPolicies& policies,
     : BatchingDoor(store, std::move(options), decisions),
       view_(policies),
       workspace_(std::make_unique<grpc::Workspace>()) {
+  if (this->options().tokens != nullptr) tokens_.emplace(*this->options().tokens);
   // Else protobuf writes a line to standard error for each string that is not UTF-8, and peers send what they
   // like.
   google::protobuf::SetLogHandler(nullptr);

@@ -16,9 +16,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "access/gate.h"
 #include "door/batching.h"
 #include "door/rls/options.h"
 #include "net/session.h"
@@ -39,6 +41,9 @@ struct GrpcOptions {
   RlsOptions rls = {};
   /// False: health is NOT_SERVING. Empty: always serving. Called on the session's thread.
   std::function<bool()> ready = {};
+  /// Who may ask; outlives the door, as does the next. Null: everyone may.
+  const access::CurrentTokens* tokens = nullptr;
+  access::Denials* denials = nullptr;  ///< Where calls that are turned away count. May be null.
 };
 
 namespace grpc {
@@ -59,10 +64,12 @@ class GrpcDoor final : public BatchingDoor<grpc::GrpcBatch, GrpcOptions> {
   // For the sessions of this door.
   const std::shared_ptr<const policy::PolicySet>& policies() { return view_.get(); }  ///< Those in force now.
   grpc::Workspace& workspace() { return *workspace_; }
+  access::TokensView* tokens() { return tokens_ ? &*tokens_ : nullptr; }
   bool ready() const { return !options().ready || options().ready(); }
 
  private:
   policy::PoliciesView view_;
+  std::optional<access::TokensView> tokens_;
   std::unique_ptr<grpc::Workspace> workspace_;
 };
 

@@ -107,10 +107,37 @@ std::optional<Time> GrpcSession::unfinished_since() {
 
 // ---- calls come in
 
-wire::Http2Stream& GrpcSession::begin() { return *door_.workspace().lend().release(); }
+wire::Http2Stream& GrpcSession::begin() {
+  shown_ = shown_twice_ = false;  // The fields of one head follow each other, whatever other streams do.
+  return *door_.workspace().lend().release();
+}
 
 void GrpcSession::field(wire::Http2Stream& stream, std::string_view name, std::string_view value) {
+  if (gate_.on() && name == "authorization") {
+    shown_twice_ = shown_;
+    shown_ = true;
+    return gate_.come(shown_twice_ ? "twice" : value);
+  }
   call_of(stream).head.field(name, value);
+}
+
+bool GrpcSession::admit(GrpcCall& call) {
+  if (!gate_.on()) return true;
+  if (!shown_) gate_.come({});
+  if (const auto denied = gate_.refuses(call.method->need)) {
+    fail(call, denied->known ? GrpcCode::permission_denied : GrpcCode::unauthenticated, denied->message);
+    return false;
+  }
+  call.scope = gate_.scope();
+  return true;
+}
+
+bool GrpcSession::refuse_domain(GrpcCall& call, std::string_view domain) {
+  if (call.scope == nullptr || call.scope->has_domain(domain)) return false;
+  gate_.count_out_of_scope();
+  fail(call, GrpcCode::permission_denied,
+       "domain: the token is not for this domain; its domains in the server's file of tokens say for which");
+  return true;
 }
 
 void GrpcSession::head(wire::Http2Stream& stream) {
@@ -124,6 +151,7 @@ void GrpcSession::head(wire::Http2Stream& stream) {
   call.method = find_method(call.head.path());
   if (call.method == nullptr)
     return fail(call, GrpcCode::unimplemented, "unknown method " + std::string(call.head.path()));
+  if (!admit(call)) return;
   if (!call.request_ended && !call.method->client_streams) expect(call);
   if (const auto timeout = call.head.timeout())
     call.deadline = *timeout < Time::max() - now_ ? now_ + *timeout : Time::max();

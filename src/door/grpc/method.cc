@@ -7,11 +7,13 @@ namespace sluice::door::grpc {
 namespace {
 
 constexpr std::array kMethods = {
-    Method{"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit", false, should_rate_limit},
-    Method{"/grpc.health.v1.Health/Check", false, health_check},
-    Method{"/grpc.health.v1.Health/Watch", false, health_watch},
-    Method{"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", true, reflect_v1},
-    Method{"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", true, reflect_v1alpha},
+    Method{"/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit", false, should_rate_limit,
+           access::kToTake},
+    Method{"/grpc.health.v1.Health/Check", false, health_check, access::kOpen},
+    Method{"/grpc.health.v1.Health/Watch", false, health_watch, access::kOpen},
+    Method{"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", true, reflect_v1, access::kAnyToken},
+    Method{"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", true, reflect_v1alpha,
+           access::kAnyToken},
 };
 
 }  // namespace

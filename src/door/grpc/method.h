@@ -13,6 +13,7 @@ struct Method {
   bool client_streams;  ///< Messages are answered as they come; otherwise there is one, answered at the end.
   /// One whole message, unpacked.
   void (*message)(GrpcSession& session, GrpcCall& call, std::string_view bytes);
+  access::Need need;  ///< Of a token, where there are tokens.
 };
 
 std::span<const Method> methods();

@@ -11,6 +11,7 @@ void should_rate_limit(GrpcSession& session, GrpcCall& call, std::string_view by
   if (!rls::read_request(bytes, workspace.scratch.asked))
     return session.fail(call, GrpcCode::internal,
                         "the message is no envoy.service.ratelimit.v3.RateLimitRequest");
+  if (session.refuse_domain(call, workspace.scratch.asked.domain)) return;
   GrpcBatch& batch = session.batch();
   rls::Part part;
   const auto fault = rls::ask(workspace.scratch.asked, door.options().rls, door.policies(), workspace.scratch,

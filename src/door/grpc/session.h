@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/gate.h"
 #include "door/batching.h"
 #include "door/grpc/batch.h"
 #include "door/grpc/call.h"
@@ -21,7 +22,8 @@ namespace sluice::door::grpc {
 
 class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private wire::Http2Owner {
  public:
-  GrpcSession(GrpcDoor& door, net::Host& host) : BatchingSession(door, host) {}
+  GrpcSession(GrpcDoor& door, net::Host& host)
+      : BatchingSession(door, host), gate_(door.tokens(), door.options().denials) {}
   ~GrpcSession() override;
 
   std::optional<Time> unfinished_since() override;
@@ -31,6 +33,8 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
   // For the methods (method.h).
   GrpcDoor& door() { return door_; }
   GrpcBatch& batch() { return *batch_; }  ///< While requests are being read.
+  /// True: the call's token is not for this domain, and the call has failed.
+  bool refuse_domain(GrpcCall& call, std::string_view domain);
   /// Ends the call without a message, or behind those that were sent.
   void fail(GrpcCall& call, wire::GrpcCode code, std::string_view message);
   /// Sends one message. The first one begins the response.
@@ -59,6 +63,7 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
   void ended(wire::Http2Stream& stream) override;
   void closed(wire::Http2Stream& stream) override;
 
+  bool admit(GrpcCall& call);
   void expect(GrpcCall& call);
   void settle(GrpcCall& call);
   bool waited_for(const Begun& begun) const;
@@ -67,7 +72,9 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
   void refuse_in_http(GrpcCall& call, int status);
   void tell_watchers(bool serving);
 
-  std::optional<wire::Http2Server> http2_;  // From the first byte on.
+  access::Gate gate_;
+  bool shown_ = false, shown_twice_ = false;  // A token, in the head that is being read.
+  std::optional<wire::Http2Server> http2_;    // From the first byte on.
   GrpcBatch* batch_ = nullptr;
   std::size_t buffered_ = 0;  // Bytes in all calls' `received`.
   std::uint64_t ended_ = 0;   // Calls, not yet reported to the door.

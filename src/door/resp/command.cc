@@ -18,6 +18,8 @@ constexpr auto kFast = Command::kFast;
 constexpr auto kWrite = Command::kWrite;
 constexpr auto kReadOnly = Command::kReadOnly;
 constexpr auto kStranger = Command::kStranger;
+constexpr auto kChange = Command::kChange;
+constexpr auto kWhole = Command::kWhole;
 
 constexpr Argument kThrottleArguments[] = {{"key", "key"},
                                            {"max_burst", "integer"},
@@ -91,14 +93,14 @@ constexpr Command kCommands[] = {
     {"reset", 1, kFast | kStranger, 0, reset, kConnection, "6.2.0", "Make the connection as new"},
     {"select", 2, kFast, 0, select, kConnection, "1.0.0", "Choose the database: there is one, 0",
      kSelectArguments},
-    {"sluice.limits", 1, 0, 0, sluice_limits, kRateLimit, kOwn, "The named limits in force"},
+    {"sluice.limits", 1, kWhole, 0, sluice_limits, kRateLimit, kOwn, "The named limits in force"},
     {"sluice.peek", -3, kFast | kReadOnly, 2, sluice_peek, kRateLimit, kOwn,
      "What SLUICE.TAKE would answer; takes nothing", kTakeArguments},
     {"sluice.refund", -3, kFast | kWrite, 2, sluice_refund, kRateLimit, kOwn,
      "Give tokens back, never above full; with an id, once", kRefundArguments},
     {"sluice.reserve", -4, kFast | kWrite, 2, sluice_reserve, kRateLimit, kOwn,
      "Take tokens now or ahead of time, and learn how long to wait for them", kReserveArguments},
-    {"sluice.reset", 3, kFast | kWrite, 2, sluice_reset, kRateLimit, kOwn, "Make a bucket full",
+    {"sluice.reset", 3, kFast | kWrite | kChange, 2, sluice_reset, kRateLimit, kOwn, "Make a bucket full",
      kResetArguments},
     {"sluice.take", -3, kFast | kWrite, 2, sluice_take, kRateLimit, kOwn,
      "Take tokens under a named limit, all or none", kTakeArguments},
@@ -163,6 +165,27 @@ void unknown_subcommand(Call& call, const Command& command) {
                        .append(" HELP."));
 }
 
+void no_auth(Call& call) {
+  call.door.count_denied(false);
+  call.reply.error("NOAUTH Authentication required.");
+}
+
+/// False: the peer's token may not, and the call is answered.
+bool admit(Call& call, const Command& command) {
+  const access::Need need = need_of(command);
+  const access::Token& token = *call.session.token();
+  if ((command.flags & Command::kStranger) != 0) return true;
+  if (token.roles.any_of(need.any_of) && !(need.whole && token.scope != nullptr)) return true;
+  call.door.count_denied(true);
+  call.reply.error(std::string("NOPERM User ")
+                       .append(token.name)
+                       .append(" has no permissions to run the '")
+                       .append(command.name)
+                       .append("' command: ")
+                       .append(access::forbidden_text(token, need)));
+  return false;
+}
+
 }  // namespace
 
 std::span<const Command> commands() { return kCommands; }
@@ -180,12 +203,32 @@ const Command* find_subcommand(const Command& command, std::string_view name) {
   return nullptr;
 }
 
+access::Need need_of(const Command& command) {
+  if ((command.flags & Command::kChange) != 0) return access::kToChange;
+  if ((command.flags & Command::kWrite) != 0) return access::kToTake;
+  if ((command.flags & Command::kReadOnly) != 0) return access::kToLook;
+  return (command.flags & Command::kWhole) != 0 ? access::kToInspect : access::kAnyToken;
+}
+
+bool refuse_limit(Call& call, std::string_view limit) {
+  const auto* const token = call.session.token();
+  if (token == nullptr || token->scope == nullptr || token->scope->has_limit(limit)) [[likely]]
+    return false;
+  call.door.count_denied(true);
+  call.reply.error(std::string("NOPERM User ")
+                       .append(token->name)
+                       .append(" has no permissions to access the limit '")
+                       .append(limit.substr(0, kEchoedMax))
+                       .append("'"));
+  return true;
+}
+
 void run_command(Call& call) {
   const Command* const command = call.door.latest_command().find(call.args[0]);
   if (command == nullptr) return unknown_command(call);
   if (!fits(*command, call.args.size())) return wrong_number(call, *command, nullptr);
-  if (!call.session.authenticated() && (command->flags & Command::kStranger) == 0)
-    return call.reply.error("NOAUTH Authentication required.");
+  if (!call.session.authenticated() && (command->flags & Command::kStranger) == 0) return no_auth(call);
+  if (call.session.token() != nullptr && !admit(call, *command)) return;
   if (command->subcommands.empty() || call.args.size() == 1) return command->run(call);
 
   if (equals_ignoring_case(call.args[1], "help")) return subcommand_help(*command, call.reply);

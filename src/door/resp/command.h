@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "access/gate.h"
 #include "door/resp/batch.h"
 #include "door/resp/session.h"
 #include "wire/resp_writer.h"
@@ -39,6 +40,8 @@ struct Command {
     kWrite = 2,     ///< Changes a bucket.
     kReadOnly = 4,  ///< Looks at a bucket.
     kStranger = 8,  ///< Allowed before the password is given.
+    kChange = 16,   ///< Of a token: needs the role change, and not take.
+    kWhole = 32,    ///< Of a token: needs the role inspect, for the server as a whole.
   };
   std::string_view name;  ///< Lower case.
   /// As Redis counts: so many arguments, the name (of a subcommand: both names) among them; -n: n or more.
@@ -80,7 +83,12 @@ class LatestCommand {
 
 const Command* find_subcommand(const Command& command, std::string_view name);
 
-/// Checks name, arity and password, then runs it, or answers with Redis's own error.
+/// What a token needs for it.
+access::Need need_of(const Command& command);
+/// True: the peer's token is not for this limit, and the call is answered.
+bool refuse_limit(Call& call, std::string_view limit);
+
+/// Checks name, arity, password and role, then runs it, or answers with Redis's own error.
 void run_command(Call& call);
 
 // The commands. throttle_commands.cc:

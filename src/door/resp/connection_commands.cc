@@ -18,10 +18,34 @@ bool is_password(std::string_view given, std::string_view password) {
   return difference == 0;
 }
 
-bool is_user(RespDoor& door, std::string_view user, std::string_view password) {
-  if (user != "default") return false;
+/// Whom a name and a password show.
+struct Shown {
+  bool known = false;
+  const access::Token* token = nullptr;  ///< Null: the user "default".
+};
+
+/// `user` empty: whoever has this password.
+Shown who_is(RespDoor& door, std::string_view user, std::string_view password) {
   const auto& wanted = door.options().password;
-  return wanted.empty() || is_password(password, wanted);
+  if (user.empty() || user == "default") {
+    if (door.open_to_all() || (!wanted.empty() && is_password(password, wanted))) return {true};
+    if (!user.empty()) return {};
+  }
+  const auto* const token = door.tokens() == nullptr ? nullptr : door.tokens()->get()->find(password);
+  if (token == nullptr || (!user.empty() && token->name != user)) return {};
+  return {true, token};
+}
+
+void let_in(RespSession& session, const Shown& shown) {
+  if (shown.token != nullptr)
+    session.authenticate(*shown.token);
+  else
+    session.authenticate(true);
+}
+
+void wrong_password(Call& call) {
+  call.door.count_denied(false);
+  call.reply.error(kWrongPassword);
 }
 
 bool printable(std::string_view text) {
@@ -85,13 +109,14 @@ void select(Call& call) {
 void auth(Call& call) {
   const auto args = call.args.subspan(1);
   if (args.size() > 2) return call.reply.error("ERR syntax error");
-  if (args.size() == 1 && call.door.options().password.empty())
+  if (args.size() == 1 && call.door.open_to_all())
     return call.reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
         "configuration is correct?");
-  if (!is_user(call.door, args.size() == 2 ? args[0] : "default", args.back()))
-    return call.reply.error(kWrongPassword);
-  call.session.authenticate(true);
+  if (args.size() == 2 && args[0].empty()) return wrong_password(call);
+  const Shown shown = who_is(call.door, args.size() == 2 ? args[0] : std::string_view{}, args.back());
+  if (!shown.known) return wrong_password(call);
+  let_in(call.session, shown);
   call.reply.simple("OK");
 }
 
@@ -105,14 +130,15 @@ void hello(Call& call) {
     version = *number == 3 ? wire::RespVersion::resp3 : wire::RespVersion::resp2;
   }
   // Nothing changes before all of it is found to be good.
-  bool known = call.session.authenticated();
+  Shown shown{call.session.authenticated(), call.session.token()};
   const std::string_view* name = nullptr;
   while (at < call.args.size()) {
     const auto option = call.args[at];
     const std::size_t behind = call.args.size() - at - 1;
     if (behind >= 2 && equals_ignoring_case(option, "auth")) {
-      if (!is_user(call.door, call.args[at + 1], call.args[at + 2])) return call.reply.error(kWrongPassword);
-      known = true;
+      if (call.args[at + 1].empty()) return wrong_password(call);
+      shown = who_is(call.door, call.args[at + 1], call.args[at + 2]);
+      if (!shown.known) return wrong_password(call);
       at += 3;
     } else if (behind >= 1 && equals_ignoring_case(option, "setname")) {
       name = &call.args[at + 1];
@@ -123,13 +149,13 @@ void hello(Call& call) {
           std::string("ERR Syntax error in HELLO option '").append(option.substr(0, 128)).append("'"));
     }
   }
-  if (!known)
+  if (!shown.known)
     return call.reply.error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
         "<user> "
         "<pass> option can be used to authenticate the client and select the RESP protocol version at the "
         "same time");
-  call.session.authenticate(true);
+  let_in(call.session, shown);
   call.session.version = version;
   if (name != nullptr) call.session.name = *name;
   greet(call);
@@ -166,7 +192,8 @@ void client_info(Call& call) {
   const auto& s = call.session;
   std::string text("id=");
   text.append(std::to_string(s.id())).append(" addr=").append(s.peer()).append(" name=").append(s.name);
-  text.append(" age=").append(std::to_string(s.age_seconds())).append(" idle=0 flags=N db=0 user=default");
+  text.append(" age=").append(std::to_string(s.age_seconds())).append(" idle=0 flags=N db=0 user=");
+  text.append(s.token() == nullptr ? std::string_view("default") : s.token()->name);
   text.append(" resp=").append(s.version == wire::RespVersion::resp3 ? "3" : "2");
   text.append(" lib-name=").append(s.library_name).append(" lib-ver=").append(s.library_version).append("\n");
   call.reply.verbatim(text);

@@ -75,6 +75,7 @@ void ask(Call& call, Op op, Format format, Duration max_wait = Duration{0}, std:
       return call.reply.error("ERR tokens must be a whole number from 0 to 9223372036854775807");
     amount = *number;
   }
+  if (refuse_limit(call, call.args[1])) return;
   RespBatch& batch = call.batch;
   if (batch.limits == nullptr) batch.limits = call.door.limits();
   const NamedLimit* const named = batch.limits->find(call.args[1]);

@@ -13,7 +13,9 @@ RespDoor::RespDoor(store::Store& store, const policy::Current& limits, RespOptio
       view_(limits),
       latest_command_(std::make_unique<LatestCommand>()),
       // No limit can be called so: '#' is not allowed in names.
-      throttle_family_("#throttle", 0, this->options().on_store_failure, this->options().consistency) {}
+      throttle_family_("#throttle", 0, this->options().on_store_failure, this->options().consistency) {
+  if (this->options().tokens != nullptr) tokens_.emplace(*this->options().tokens);
+}
 
 RespDoor::~RespDoor() = default;
 
@@ -32,13 +34,13 @@ const std::shared_ptr<const NamedLimits>& RespDoor::limits() {
 
 RespSession::RespSession(RespDoor& door, net::Host& host, std::string_view peer, std::uint64_t id)
     : BatchingSession(door, host), peer_(peer), id_(id), parser_(door.options().limits) {
-  authenticate(door.options().password.empty());
+  authenticate(door.open_to_all());
 }
 
 void RespSession::reset() {
   version = wire::RespVersion::resp2;
   name.clear();
-  authenticate(door_.options().password.empty());
+  authenticate(door_.open_to_all());
 }
 
 std::size_t RespSession::feed(std::string_view in, Time now, std::string& out) {
@@ -46,7 +48,18 @@ std::size_t RespSession::feed(std::string_view in, Time now, std::string& out) {
   return BatchingSession::feed(in, now, out);
 }
 
+/// The tokens in force may have changed: who was let in by one that is gone has to say again who it is.
+void RespSession::look_up_again() {
+  const auto& now = door_.tokens()->get();
+  if (now == tokens_) return;
+  if (const auto* const same = now->find(token_->digest))
+    authenticate(*same);
+  else
+    authenticate(false);
+}
+
 bool RespSession::gather(std::string_view& rest, RespBatch& batch, std::string& out) {
+  if (token_ != nullptr) look_up_again();
   std::uint64_t requests = 0;
   bool more = true;
   while (!last_word_said_ && !full(batch, out)) {

@@ -22,10 +22,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "access/gate.h"
 #include "door/batching.h"
 #include "net/session.h"
 #include "observe/decisions.h"
@@ -54,7 +56,12 @@ struct RespNumbers {
 struct RespOptions {
   wire::RespParser::Limits limits = {};
   std::size_t output_bytes_max = 256 * 1024;  ///< Replies not yet written, beyond which nothing is read.
-  std::string password = {};                  ///< Of the user "default"; empty: everyone may ask.
+  /// Of the user "default", who may all. Empty: there is none such if there are tokens, else everyone may
+  /// ask.
+  std::string password = {};
+  /// Further users: a token's name, with the token as password. Outlives the door, as does the next.
+  const access::CurrentTokens* tokens = nullptr;
+  access::Denials* denials = nullptr;         ///< Where requests that are turned away count. May be null.
   std::string version = "0.1.0";              ///< Sluice's own.
   std::function<RespNumbers()> numbers = {};  ///< For INFO; called on the session's thread. May be empty.
   /// Where CLIENT ID's numbers come from; shared by all doors. Null: this door counts for itself.
@@ -81,12 +88,19 @@ class RespDoor final : public BatchingDoor<RespBatch, RespOptions> {
   const std::shared_ptr<const NamedLimits>& limits();  ///< Those in force now.
   LatestCommand& latest_command() { return *latest_command_; }
   const store::Family& throttle_family() const { return throttle_family_; }
+  bool open_to_all() const { return options().password.empty() && !tokens_; }
+  /// Null if there are none.
+  access::TokensView* tokens() { return tokens_ ? &*tokens_ : nullptr; }
+  void count_denied(bool known) {
+    if (options().denials != nullptr) options().denials->count(known);
+  }
 
  private:
   policy::View view_;
   std::shared_ptr<const NamedLimits> limits_;  // Made from what view_ gave last.
   std::unique_ptr<LatestCommand> latest_command_;
   const store::Family throttle_family_;
+  std::optional<access::TokensView> tokens_;
   std::atomic<std::uint64_t> own_client_ids_{0};
 };
 

@@ -30,9 +30,18 @@ class RespSession final : public BatchingSession<RespDoor, RespBatch> {
   std::string_view peer() const { return peer_; }
   std::int64_t age_seconds() const { return (now_ - born_.value_or(now_)).count() / 1'000'000'000; }
   bool authenticated() const { return authenticated_; }
+  /// Whom it is authenticated as. Null: the user "default", who may all, if anyone.
+  const access::Token* token() const { return token_; }
   void authenticate(bool yes) {
     authenticated_ = yes;
+    token_ = nullptr;
     parser_.trust(yes);
+  }
+  /// REQUIRES: the token is one of the door's tokens in force.
+  void authenticate(const access::Token& token) {
+    authenticate(true);
+    tokens_ = door_.tokens()->get();
+    token_ = &token;
   }
   /// As a new connection is: RESP2, no name, the password to be given again.
   void reset();
@@ -42,11 +51,14 @@ class RespSession final : public BatchingSession<RespDoor, RespBatch> {
  private:
   bool gather(std::string_view& rest, RespBatch& batch, std::string& out) override;
   void run(RespBatch& batch, std::string& out);
+  void look_up_again();
 
   const std::string peer_;
   const std::uint64_t id_;
   wire::RespParser parser_;
   bool authenticated_ = false;
+  std::shared_ptr<const access::TokenSet> tokens_;  // Which keeps token_.
+  const access::Token* token_ = nullptr;
   std::optional<Time> born_;  // The first feed.
 };
 

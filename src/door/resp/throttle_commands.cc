@@ -31,6 +31,7 @@ struct Throttle {
 };
 
 void ask(Call& call, const Throttle& t) {
+  if (refuse_limit(call, call.door.throttle_family().name)) return;
   if (t.max_burst == kMax) return call.reply.error("ERR max_burst must be below 9223372036854775807");
   Error why;
   const Quota* const quota =

@@ -15,10 +15,12 @@ enum class GrpcCode : std::uint8_t {
   invalid_argument = 3,
   deadline_exceeded = 4,
   not_found = 5,
+  permission_denied = 7,
   resource_exhausted = 8,
   unimplemented = 12,
   internal = 13,
   unavailable = 14,
+  unauthenticated = 16,
 };
 
 /// "0" to "16"; lasts for ever.
