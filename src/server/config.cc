@@ -39,6 +39,11 @@ constexpr std::array kSettings = {
     Setting{"tls-handshake-time", "DURATION",
             "From the connection to the end of TLS's handshake; then it is closed. 0: any time.",
             &Config::tls_handshake_time},
+    Setting{
+        "tokens", "FILE",
+        "Who may ask, in YAML: tokens with roles (see sluice token). Without it everyone who reaches a door "
+        "may. Read again when the file changes and on SIGHUP.",
+        &Config::tokens},
     Setting{"unix-mode", "MODE",
             "Mode of the files of unix sockets, in octal: 0660. Empty: as the umask says.",
             &Config::unix_mode},

@@ -49,6 +49,7 @@ struct Config {
   std::string tls_client_ca;  ///< A file; empty: clients need no certificate.
   Duration tls_handshake_time = std::chrono::seconds(10);
   FileMode unix_mode;
+  std::string tokens;           ///< A file; empty: everyone may ask.
   std::string limits;           ///< A file; empty: no named limits.
   std::string policies;         ///< A folder or a file; empty: none.
   bool merge_domains = false;   ///< Several files of policies may name one domain.

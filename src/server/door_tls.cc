@@ -124,7 +124,8 @@ std::string exposure_warning(const std::vector<std::string>& doors) {
   std::string names;
   for (const auto& door : doors) names += (names.empty() ? "" : ", ") + door;
   return "without TLS beyond this machine: " + names +
-         "; whoever reaches it can ask, and whoever is on the way can read, passwords too. Give tls_cert and "
+         "; whoever reaches it can ask, and whoever is on the way can read, passwords and tokens too. Give "
+         "tls_cert and "
          "tls_key, or listen on 127.0.0.1 or a unix socket";
 }
 

@@ -16,6 +16,8 @@ namespace {
 std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
   door::RespOptions options;
   options.password = parts.config.password;
+  options.tokens = parts.tokens;
+  options.denials = &parts.denials;
   options.client_ids = &parts.process.client_ids;
   options.on_store_failure = parts.config.on_store_failure;
   options.accepts = parts.accepts;
@@ -59,6 +61,8 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
   options.store_up = parts.process.store_up;
   options.metrics = parts.process.metrics;
+  options.tokens = parts.tokens;
+  options.denials = &parts.denials;
   return std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
 }
 
@@ -66,6 +70,8 @@ std::unique_ptr<net::SessionFactory> make_grpc(const DoorParts& parts) {
   door::GrpcOptions options;
   options.rls = rls_options(parts.config);
   options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
+  options.tokens = parts.tokens;
+  options.denials = &parts.denials;
   return std::make_unique<door::GrpcDoor>(parts.store, parts.policies, std::move(options), &parts.counts);
 }
 

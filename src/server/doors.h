@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "access/gate.h"
 #include "door/holds.h"
 #include "net/limits.h"
 #include "net/session.h"
@@ -30,13 +31,15 @@ struct NetTotals {
 
 /// What doors may tell of the process. Any thread; relaxed, for people and probes.
 struct Process {
-  std::atomic<bool> ready{false};              ///< From `sluice: ready` until the drain begins.
-  std::atomic<std::uint64_t> reloads{0};       ///< Sets of limits or policies taken over since the start.
-  std::atomic<std::uint64_t> rejected{0};      ///< And refused: "config_rejected".
-  std::atomic<std::uint64_t> tls_reloads{0};   ///< Sets of TLS's files taken over since the start.
-  std::atomic<std::uint64_t> tls_rejected{0};  ///< And refused.
-  std::atomic<std::int64_t> tls_expires{0};    ///< The certificate in force; 0: there is none.
-  std::atomic<std::uint64_t> client_ids{0};    ///< Where the RESP doors' CLIENT ID comes from.
+  std::atomic<bool> ready{false};                 ///< From `sluice: ready` until the drain begins.
+  std::atomic<std::uint64_t> reloads{0};          ///< Sets of limits or policies taken over since the start.
+  std::atomic<std::uint64_t> rejected{0};         ///< And refused: "config_rejected".
+  std::atomic<std::uint64_t> tls_reloads{0};      ///< Sets of TLS's files taken over since the start.
+  std::atomic<std::uint64_t> tls_rejected{0};     ///< And refused.
+  std::atomic<std::uint64_t> tokens_reloads{0};   ///< Files of tokens taken over since the start.
+  std::atomic<std::uint64_t> tokens_rejected{0};  ///< And refused.
+  std::atomic<std::int64_t> tls_expires{0};       ///< The certificate in force; 0: there is none.
+  std::atomic<std::uint64_t> client_ids{0};       ///< Where the RESP doors' CLIENT ID comes from.
   Time started;
   std::int64_t started_wall_ns = 0;      ///< The same, since 1970.
   std::function<NetTotals()> net;        ///< Set before the first door is made, as are the next.
@@ -53,6 +56,8 @@ struct DoorParts {
   const policy::Current& limits;
   const policy::CurrentPolicies& policies;
   const std::shared_ptr<door::Holds>& holds;  ///< Of all doors.
+  const access::CurrentTokens* tokens;        ///< Null: everyone may ask.
+  access::Denials& denials;                   ///< Of this door, on all loops.
   Process& process;
   net::Address address;
   const observe::Metrics& metrics;  ///< Of all doors and loops.

@@ -81,6 +81,26 @@ void tls_numbers(std::vector<Family>& all, std::span<const DoorTotals> doors, co
                         number(process.tls_rejected.load(relaxed))));
 }
 
+void token_numbers(std::vector<Family>& all, std::span<const DoorTotals> doors, const Process& process) {
+  if (doors.empty() || doors.front().denials == nullptr) return;
+  Family denied{"sluice_denied_total",
+                "Requests turned away, by reason: unauthenticated (no token, or none that is known), or "
+                "forbidden (the token lacks the role, or is for other limits).",
+                Kind::counter,
+                {}};
+  for (const auto& d : doors)
+    for (const auto& [reason, count] : {std::pair("unauthenticated", &d.denials->unauthenticated),
+                                        std::pair("forbidden", &d.denials->forbidden)})
+      denied.samples.push_back(
+          {{{"door", std::string(d.door)}, {"reason", reason}}, number(count->load(relaxed))});
+  all.push_back(std::move(denied));
+  all.push_back(counter("sluice_tokens_reloads_total", "Files of tokens taken over since the start.",
+                        number(process.tokens_reloads.load(relaxed))));
+  all.push_back(counter("sluice_tokens_rejected_total",
+                        "Files of tokens refused since the start; the log says why.",
+                        number(process.tokens_rejected.load(relaxed))));
+}
+
 void snapshot_numbers(std::vector<Family>& all, const Snapshots& snapshots) {
   if (!snapshots.wanted()) return;
   const SnapshotNumbers& n = snapshots.numbers();
@@ -187,6 +207,7 @@ std::vector<Family> numbers(std::span<const DoorTotals> doors, const store::Loca
                       static_cast<double>(config.max_connections)));
   connections(all, doors);
   tls_numbers(all, doors, process);
+  token_numbers(all, doors, process);
   snapshot_numbers(all, snapshots);
   if (shared != nullptr) shared_numbers(all, *shared);
   process_numbers(all, process);

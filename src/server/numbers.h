@@ -17,6 +17,7 @@ std::uint64_t resident_bytes();  ///< Memory in use, from /proc; 0 if that canno
 struct DoorTotals {
   std::string_view door;
   NetTotals net;
+  const access::Denials* denials = nullptr;  ///< Null: there are no tokens.
 };
 
 /// REQUIRES: one entry a door. `shared`: null without a shared store. Reads /proc, some microseconds; on

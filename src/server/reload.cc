@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "policy/limits_yaml.h"
 #include "policy/policy_set.h"
 #include "server/log.h"
 
@@ -22,12 +21,9 @@ void log_refused(const char* what, const std::vector<policy::Problem>& problems,
 
 }  // namespace
 
-Reload::Reload(std::string path, std::string text, store::QuotaCheck accepts, policy::Current& limits,
-               Process& process)
+Reload::Reload(std::string path, std::string text, Of of)
     : path_(std::move(path)),
-      accepts_(accepts),
-      limits_(limits),
-      process_(process),
+      of_(std::move(of)),
       text_(std::move(text)),
       watch_(path_, [this] { take(false); }) {}
 
@@ -37,25 +33,21 @@ bool Reload::take(bool even_if_same) {
     refused_.clear();
     return true;
   }
-  policy::LimitsReading reading;
-  if (text)
-    reading = policy::read_limits(*text, path_, accepts_);
-  else
-    reading.problems.push_back({path_, {}, text.error().message});
-  if (!reading) {
+  std::size_t count = 0;
+  const auto problems =
+      text ? of_.take_over(*text, count) : std::vector<policy::Problem>{{path_, {}, text.error().message}};
+  if (!problems.empty()) {
     const auto refused = text ? *text : text.error().message;
     if (refused == refused_ && !even_if_same) return false;
     refused_ = refused;
-    process_.rejected.fetch_add(1, std::memory_order_relaxed);
-    log_refused("limits", reading.problems, path_);
+    of_.rejected.fetch_add(1, std::memory_order_relaxed);
+    log_refused(of_.what, problems, path_);
     return false;
   }
   text_ = std::move(*text);
   refused_.clear();
-  const auto count = reading.limits.all().size();
-  limits_.replace(std::make_shared<const policy::LimitSet>(std::move(reading.limits)));
-  process_.reloads.fetch_add(1, std::memory_order_relaxed);
-  log(Level::info, "limits reloaded from " + path_ + ": " + std::to_string(count));
+  of_.reloads.fetch_add(1, std::memory_order_relaxed);
+  log(Level::info, std::string(of_.what) + " reloaded from " + path_ + ": " + std::to_string(count));
   return true;
 }
 

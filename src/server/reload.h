@@ -1,8 +1,10 @@
-// reload.h: keeps the limits and the policies in force equal to their files. What is not valid never replaces
-// what is: it costs one log line, with place and mend, and moves a counter. Buckets are found by name, so a
-// reload loses none of their state.
+// reload.h: keeps the limits, the tokens and the policies in force equal to their files. What is not valid
+// never replaces what is: it costs one log line, with place and mend, and moves a counter. Buckets are found
+// by name, so a reload loses none of their state.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <thread>
@@ -16,13 +18,18 @@
 
 namespace sluice::server {
 
-/// The file of named limits.
+/// A file that is read whole and at once: of named limits, of tokens.
 class Reload {
  public:
-  /// `text` is what the set in force was read from. `accepts`: see read_limits(). All given by reference
-  /// outlives this.
-  Reload(std::string path, std::string text, store::QuotaCheck accepts, policy::Current& limits,
-         Process& process);
+  struct Of {
+    const char* what;                      ///< In the log: limits, tokens.
+    std::atomic<std::uint64_t>& reloads;   ///< Where files taken over count,
+    std::atomic<std::uint64_t>& rejected;  ///< and those that are not valid.
+    /// Reads `text`. If all is well it is in force from now on, and `count` says how many there are.
+    std::function<std::vector<policy::Problem>(const std::string& text, std::size_t& count)> take_over;
+  };
+  /// `text` is what is in force was read from. All given by reference outlives this.
+  Reload(std::string path, std::string text, Of of);
 
   /// Reads the file now, as on SIGHUP. False if it was refused.
   bool now() { return take(true); }
@@ -33,10 +40,8 @@ class Reload {
   bool take(bool even_if_same);
 
   const std::string path_;
-  const store::QuotaCheck accepts_;
-  policy::Current& limits_;
-  Process& process_;
-  std::string text_;     // Of the set in force.
+  const Of of_;
+  std::string text_;     // Of what is in force.
   std::string refused_;  // The text or error refused last, so that one bad file is told of once.
   Watch watch_;
 };

@@ -6,9 +6,11 @@
 #include <atomic>
 #include <csignal>
 #include <deque>
+#include <map>
 #include <optional>
 #include <thread>
 
+#include "access/tokens_yaml.h"
 #include "net/listener.h"
 #include "net/socket.h"
 #include "observe/metrics.h"
@@ -61,6 +63,7 @@ struct Server::Impl {
   Status open_store();
   Status read_limits();
   Status read_policies();
+  Status read_tokens();
   Status read_tls();
   void reload_all();
   void tell_ready() const {
@@ -88,6 +91,8 @@ struct Server::Impl {
   std::atomic<std::int64_t> instances{1};  // That share the store.
   Snapshots snapshots;
   policy::Current limits{std::make_shared<const policy::LimitSet>()};
+  access::CurrentTokens tokens{std::make_shared<const access::TokenSet>()};
+  std::map<std::string_view, access::Denials> denials;  // By door; grows before the loops run alone.
   policy::CurrentPolicies policies{std::make_shared<const policy::PolicySet>()};
   const std::shared_ptr<door::Holds> holds;
   net::Admission admission;
@@ -96,12 +101,27 @@ struct Server::Impl {
   std::unique_ptr<StoreLog> store_log;  // The shared store's.
   std::deque<Seat> seats;
   std::unique_ptr<DoorTls> tls;  // Null: all doors are in the clear.
-  std::optional<Reload> reload;
+  std::optional<Reload> reload, reload_tokens;
   std::optional<ReloadPolicies> reload_policies;
   bool draining = false;                 // The first loop's.
   std::atomic<std::size_t> answered{0};  // Loops but the first, since the service manager was told last.
   std::atomic<std::size_t> serving{0};   // Seats whose connections have not all ended.
 };
+
+namespace {
+
+/// A file as it is read at start, and what reads it again from then on.
+Status read_first(const std::string& path, std::optional<Reload>& reload, Reload::Of of) {
+  auto text = policy::read_small_file(path);
+  if (!text) return Error{text.error().code, path + ": " + text.error().message};
+  std::size_t count = 0;
+  if (const auto problems = of.take_over(*text, count); !problems.empty())
+    return Error{Code::invalid_argument, policy::problems_text(problems)};
+  reload.emplace(path, std::move(*text), std::move(of));
+  return Done{};
+}
+
+}  // namespace
 
 /// The local store is there in any case: it decides while a shared one is away.
 Status Server::Impl::open_store() {
@@ -118,13 +138,27 @@ Status Server::Impl::open_store() {
 
 Status Server::Impl::read_limits() {
   if (config.limits.empty()) return Done{};
-  auto text = policy::read_small_file(config.limits);
-  if (!text) return Error{text.error().code, config.limits + ": " + text.error().message};
-  auto reading = policy::read_limits(*text, config.limits, accepts);
-  if (!reading) return Error{Code::invalid_argument, reading.problems_text()};
-  limits.replace(std::make_shared<const policy::LimitSet>(std::move(reading.limits)));
-  reload.emplace(config.limits, std::move(*text), accepts, limits, process);
-  return Done{};
+  const auto take_over = [this](const std::string& text, std::size_t& count) {
+    auto reading = policy::read_limits(text, config.limits, accepts);
+    if (!reading) return std::move(reading.problems);
+    count = reading.limits.all().size();
+    limits.replace(std::make_shared<const policy::LimitSet>(std::move(reading.limits)));
+    return std::vector<policy::Problem>{};
+  };
+  return read_first(config.limits, reload, {"limits", process.reloads, process.rejected, take_over});
+}
+
+Status Server::Impl::read_tokens() {
+  if (config.tokens.empty()) return Done{};
+  const auto take_over = [this](const std::string& text, std::size_t& count) {
+    auto reading = access::read_tokens(text, config.tokens);
+    if (!reading) return std::move(reading.problems);
+    count = reading.tokens.all().size();
+    tokens.replace(std::make_shared<const access::TokenSet>(std::move(reading.tokens)));
+    return std::vector<policy::Problem>{};
+  };
+  return read_first(config.tokens, reload_tokens,
+                    {"tokens", process.tokens_reloads, process.tokens_rejected, take_over});
 }
 
 Status Server::Impl::read_policies() {
@@ -150,6 +184,7 @@ Status Server::Impl::read_tls() {
 void Server::Impl::reload_all() {
   manager.reloading();
   if (tls) tls->now();
+  if (reload_tokens) reload_tokens->now();
   if (reload) reload->now();
   if (reload_policies)
     reload_policies->now([this] { tell_ready(); });
@@ -220,7 +255,8 @@ void Server::Impl::add_listeners(Opened& o) {
     observe::DoorMetrics& counts = metrics.door(door.name);
     seat.doors.push_back(std::make_unique<TimedDoor>(
         door.make({config, seat.shared ? seat.shared->store() : store, store, accepts, limits, policies,
-                   holds, process, o.bound.address, metrics, counts}),
+                   holds, config.tokens.empty() ? nullptr : &tokens, denials[door.name], process,
+                   o.bound.address, metrics, counts}),
         counts));
     seat.listeners.push_back(std::make_unique<net::Listener>(seat.loop, std::move(o.bound.sockets[i]),
                                                              *seat.doors.back(), admission, options));
@@ -252,7 +288,8 @@ std::unique_ptr<SharedNumbers> Server::Impl::shared_numbers() const {
 std::string Server::Impl::metrics_page() const {
   std::vector<DoorTotals> doors;
   for (std::size_t k = 0; k < opened.size(); ++k) {  // Each seat has its listeners in the same order.
-    doors.push_back({opened[k].door->name, {}});
+    doors.push_back(
+        {opened[k].door->name, {}, config.tokens.empty() ? nullptr : &denials.at(opened[k].door->name)});
     for (const Seat& seat : seats) doors.back().net.add(seat.listeners[k]->stats());
   }
   const auto set = policies.get();  // Keeps the names that follow.
@@ -284,6 +321,7 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
                             " open files are allowed, too few for max_connections " +
                             std::to_string(config.max_connections) + "; raise ulimit -n or lower it");
   if (auto status = impl->read_tls(); !status) return status.error();
+  if (auto status = impl->read_tokens(); !status) return status.error();
   if (auto status = impl->read_limits(); !status) return status.error();
   if (auto status = impl->read_policies(); !status) return status.error();
   if (auto status = impl->snapshots.restore(); !status) return status.error();
@@ -315,8 +353,8 @@ const Process& Server::process() const { return impl_->process; }
 
 void Server::Impl::on_signal(int signal) {
   if (signal == SIGHUP) {
-    if (!tls && !reload && !reload_policies)
-      log(Level::info, "SIGHUP: there is no file of limits, policies or TLS to read again");
+    if (!tls && !reload && !reload_policies && !reload_tokens)
+      log(Level::info, "SIGHUP: there is no file of limits, policies, tokens or TLS to read again");
     reload_all();
     return;
   }
@@ -348,6 +386,7 @@ bool Server::run(bool signals, const std::function<void()>& started) {
   }
   if (i.tls) i.tls->watch(first);
   if (i.reload) i.reload->watch(first);
+  if (i.reload_tokens) i.reload_tokens->watch(first);
   if (i.reload_policies) i.reload_policies->watch(first);
   first.every(kUpkeepEvery, [&i] { i.store.maintain(Clock::now()); });
   for (std::size_t k = 1; k < i.seats.size(); ++k) {

@@ -214,7 +214,7 @@ class Reload(Folder):
     def test_sighup_without_a_file(self):
         with Server() as server, server.connect() as s:
             server.signal(signal.SIGHUP)
-            server.eventually_says("no file of limits, policies or TLS")
+            server.eventually_says("there is no file of limits")
             self.assertEqual(ping(s), b"+PONG\r\n")
 
     def test_a_linked_folder_that_is_swapped(self):
