@@ -103,11 +103,11 @@ void Program::add_serve() {
 }
 
 void Program::add_check() {
-  CLI::App* sub =
-      command("check", "Say whether limits and policies are valid, and if not, where and what to mend.",
-              "  sluice check limits.yaml\n  sluice check policies/\n  sluice check --json limits/*.yaml\n"
-              "\nAll policies that are named are checked as one set.\n");
-  sub->add_option("FILE", files, "Files of limits or policies, in YAML, or folders of them.")
+  CLI::App* sub = command(
+      "check", "Say whether limits, policies and tokens are valid, and if not, where and what to mend.",
+      "  sluice check limits.yaml\n  sluice check policies/\n  sluice check --json limits/*.yaml\n"
+      "\nAll policies that are named are checked as one set.\n");
+  sub->add_option("FILE", files, "Files of limits, policies or tokens, in YAML, or folders of them.")
       ->required()
       ->type_name("");
   sub->add_flag("--merge-domains", merge_domains, "Several files of policies may name one domain.");
@@ -138,9 +138,7 @@ void Program::add_ask(const char* name, const char* what, const std::string& exa
       ->capture_default_str()
       ->type_name("ADDR")
       ->envname("SLUICE_SERVER");
-  sub->add_option("--password", o.password, "The server's password, if it asks for one.")
-      ->type_name("TEXT")
-      ->envname("SLUICE_PASSWORD");
+  add_way(*sub, o.way, true);
   sub->add_option("--timeout", o.timeout, "The longest wait for the server.")
       ->capture_default_str()
       ->type_name("DURATION");
@@ -169,6 +167,7 @@ void Program::add_top() {
   sub->add_option("--server", o.server, "The server's HTTP door: host:port or unix:/path.")
       ->capture_default_str()
       ->type_name("ADDR");
+  add_way(*sub, o.way, false);
   sub->add_option("--interval", o.interval, "Time between two looks.")
       ->capture_default_str()
       ->type_name("DURATION");
@@ -193,9 +192,7 @@ void Program::add_bench() {
       ->check(CLI::IsMember({"resp", "http"}));
   sub->add_option("--server", o.server, "Default: 127.0.0.1:6380 (resp), 127.0.0.1:8080 (http).")
       ->type_name("ADDR");
-  sub->add_option("--password", o.password, "The RESP door's password.")
-      ->type_name("TEXT")
-      ->envname("SLUICE_PASSWORD");
+  add_way(*sub, o.way, true);
   sub->add_option("--limit", o.limit,
                   "A named limit. http needs one; resp asks CL.THROTTLE with --quota without one.")
       ->type_name("NAME");
@@ -270,7 +267,10 @@ int run(int argc, char** argv) {
                   policy::nearest(argv[1], names) + "; sluice --help lists them");
   }
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+    hide_secrets(argc, argv);                          // Before the command runs, which may take long.
+    std::reverse(arguments.begin(), arguments.end());  // As CLI11 takes them.
+    app.parse(std::move(arguments));
   } catch (const CLI::Success& wanted) {  // --help, --version.
     return app.exit(wanted);
   } catch (const CLI::ParseError& error) {

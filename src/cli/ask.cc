@@ -96,9 +96,11 @@ int ask(const AskOptions& options) {
   if (!timeout) return fail("--timeout: " + timeout.error().message);
   const auto words = request(options);
   if (!words) return fail(words.error().message);
+  const auto way = Way::of(options.way);
+  if (!way) return fail(way.error().message);
   for (;;) {
     // A new connection for each try: one that idles through a long wait may be cut.
-    auto client = RespClient::connect(*address, options.password, *timeout);
+    auto client = RespClient::connect(*address, *way, *timeout);
     if (!client) return fail(client.error().message);
     const auto reply = client->call(*words);
     if (!reply) return fail(reply.error().message);

@@ -6,9 +6,7 @@
 // still sent behind its end; what no connection could take within kLastReplies counts as unanswered.
 // Flat out: each connection keeps `pipeline` requests on the way; a batch is sent when the last one is
 // answered, as redis-benchmark does.
-#include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -56,14 +54,16 @@ struct Counts {
 
 class Load {
  public:
-  Load(const BenchOptions& o, const LoadWire& wire, Keys& keys) : options_(o), wire_(wire), keys_(keys) {}
+  Load(const BenchOptions& o, const Way& way, const LoadWire& wire, Keys& keys)
+      : options_(o), way_(way), wire_(wire), keys_(keys) {}
 
   Status connect(const net::Address& address);
   Result<Counts> run(Duration duration);
 
  private:
   struct Link {
-    net::Fd fd;
+    explicit Link(net::Client connected) : client(std::move(connected)) {}
+    net::Client client;
     std::string out;
     std::size_t sent = 0;
     std::string in;
@@ -83,9 +83,11 @@ class Load {
   void refill(Link& link, Time now);
   Status write(Link& link);
   Status read(Link& link);
+  Status read_some(Link& link);
   int wait_ms(Time now, Time end) const;
 
   const BenchOptions& options_;
+  const Way& way_;
   const LoadWire& wire_;
   Keys& keys_;
   net::Fd epoll_;
@@ -101,20 +103,21 @@ class Load {
 Status Load::connect(const net::Address& address) {
   epoll_ = net::Fd(::epoll_create1(EPOLL_CLOEXEC));
   for (std::int64_t i = 0; i < options_.connections; ++i) {
-    auto fd = net::connect_to(address, kConnect);
-    if (!fd) return fd.error();
-    auto link = std::make_unique<Link>();
-    link->fd = std::move(*fd);
-    if (options_.protocol == "resp" && !options_.password.empty()) {
-      const auto auth = resp_request({"AUTH", options_.password});
+    auto client = way_.connect(address, kConnect);
+    if (!client) return client.error();
+    auto link = std::make_unique<Link>(std::move(*client));
+    if (options_.protocol == "resp" && !way_.secret().empty()) {
       char reply[128] = "";
-      (void)!::send(link->fd.get(), auth.data(), auth.size(), MSG_NOSIGNAL);
-      if (::recv(link->fd.get(), reply, sizeof reply - 1, 0) <= 0 || reply[0] != '+')
-        return Error{Code::unavailable, std::string("the server does not take the password: ") + reply};
+      if (auto status = link->client.send(resp_request({"AUTH", way_.secret()})); !status)
+        return status.error();
+      const auto n = link->client.receive(reply, sizeof reply - 1);
+      if (!n) return n.error();
+      if (reply[0] != '+')
+        return Error{Code::unavailable,
+                     "the server does not take the password or token: " + shown({reply, *n})};
     }
-    ::fcntl(link->fd.get(), F_SETFL, ::fcntl(link->fd.get(), F_GETFL) | O_NONBLOCK);
     epoll_event event{.events = EPOLLIN, .data = {.ptr = link.get()}};
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, link->fd.get(), &event);
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, link->client.fd(), &event);
     links_.push_back(std::move(link));
   }
   return Done{};
@@ -146,9 +149,7 @@ void Load::refill(Link& link, Time now) {
 
 Status Load::write(Link& link) {
   while (link.sent < link.out.size()) {
-    const auto n =
-        ::send(link.fd.get(), link.out.data() + link.sent, link.out.size() - link.sent, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
+    const auto n = link.client.send_some(std::string_view(link.out).substr(link.sent));
     if (n < 0 && errno != EAGAIN)
       return Error{Code::unavailable, std::string("the server closed a connection: ") + std::strerror(errno)};
     if (n < 0) break;
@@ -163,18 +164,27 @@ Status Load::write(Link& link) {
     link.wants_write = blocked;
     epoll_event event{.events = EPOLLIN | (blocked ? static_cast<std::uint32_t>(EPOLLOUT) : 0),
                       .data = {.ptr = &link}};
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, link.fd.get(), &event);
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, link.client.fd(), &event);
   }
   return Done{};
 }
 
 Status Load::read(Link& link) {
+  for (;;) {
+    auto status = read_some(link);
+    if (!status || !link.client.more()) return status;  // Of what TLS has at hand epoll does not tell.
+  }
+}
+
+Status Load::read_some(Link& link) {
   char block[64 * 1024];
-  const auto n = ::recv(link.fd.get(), block, sizeof block, 0);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return Done{};
+  const auto n = link.client.receive_some(block, sizeof block);
+  if (n < 0 && errno == EAGAIN) return Done{};
   if (n <= 0)
-    return Error{Code::unavailable,
-                 "the server closed a connection; does it take so many (max_connections)?"};
+    return Error{Code::unavailable, "the server closed a connection: " +
+                                        (link.client.why().empty()
+                                             ? "does it take so many (max_connections), or speak TLS (--tls)?"
+                                             : link.client.why())};
   const Time now = Clock::now();
   link.in.append(block, static_cast<std::size_t>(n));
   std::string_view rest = link.in;
@@ -260,10 +270,11 @@ void print(const Counts& c, bool json) {
               us(99), us(99.9), static_cast<double>(h.max()) / 1e3);
 }
 
-Result<std::unique_ptr<LoadWire>> wire_of(const BenchOptions& o, const net::Address& address) {
+Result<std::unique_ptr<LoadWire>> wire_of(const BenchOptions& o, const net::Address& address,
+                                          const Way& way) {
   if (o.protocol == "http") {
     if (o.limit.empty()) return Error{Code::invalid_argument, "http asks for a named limit; give --limit"};
-    return http_take(o.limit, address.text());
+    return http_take(o.limit, address.text(), way.authorization());
   }
   if (!o.limit.empty()) return resp_take(o.limit);
   auto quota = Quota::parse(o.quota);
@@ -284,10 +295,12 @@ int bench(const BenchOptions& options) {
   if (!duration) return fail("--duration: " + duration.error().message);
   auto keys = Keys::make(options.keys, static_cast<std::uint64_t>(options.key_count), options.seed);
   if (!keys) return fail("--keys: " + keys.error().message);
-  auto wire = wire_of(options, *address);
+  const auto way = Way::of(options.way);
+  if (!way) return fail(way.error().message);
+  auto wire = wire_of(options, *address, *way);
   if (!wire) return fail(wire.error().message);
   net::raise_open_files();
-  Load load(options, **wire, **keys);
+  Load load(options, *way, **wire, **keys);
   if (auto status = load.connect(*address); !status) return fail(status.error().message);
   auto counts = load.run(*duration);
   if (!counts) return fail(counts.error().message);

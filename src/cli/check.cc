@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "access/tokens_yaml.h"
 #include "cli/app.h"
 #include "cli/commands.h"
 #include "cli/json.h"
@@ -17,7 +18,7 @@ using policy::Problem;
 
 struct Checked {
   std::string file;
-  const char* kind = "limits";  // Or "policies", whose rules are counted.
+  const char* kind = "limits";  // Or "tokens"; or "policies", whose rules are counted.
   std::size_t count = 0;
   std::vector<Problem> problems, warnings;
 };
@@ -30,21 +31,21 @@ std::string as_json(const std::vector<Problem>& problems) {
   return "[" + text + "]";
 }
 
+const char* counted(const Checked& c) { return std::string_view(c.kind) == "policies" ? "rules" : c.kind; }
+
 std::string as_json(const Checked& c) {
-  const bool limits = std::string_view(c.kind) == "limits";
+  const bool policies = std::string_view(c.kind) == "policies";
   return "{\"file\":" + json_string(c.file) + ",\"kind\":\"" + c.kind +
-         "\",\"valid\":" + (c.problems.empty() ? "true" : "false") +
-         (limits ? ",\"limits\":" : ",\"rules\":") + std::to_string(c.count) +
-         ",\"problems\":" + as_json(c.problems) + (limits ? "" : ",\"warnings\":" + as_json(c.warnings)) +
-         "}";
+         "\",\"valid\":" + (c.problems.empty() ? "true" : "false") + ",\"" + counted(c) +
+         "\":" + std::to_string(c.count) + ",\"problems\":" + as_json(c.problems) +
+         (policies ? ",\"warnings\":" + as_json(c.warnings) : "") + "}";
 }
 
 void print(const Checked& c) {
   if (!c.problems.empty())
     std::printf("%s\n", policy::problems_text(c.problems).c_str());
   else
-    std::printf("%s: valid, %s: %zu\n", c.file.c_str(),
-                std::string_view(c.kind) == "limits" ? "limits" : "rules", c.count);
+    std::printf("%s: valid, %s: %zu\n", c.file.c_str(), counted(c), c.count);
   for (const auto& w : c.warnings)
     std::printf("%s\n", Problem{w.file, w.place, "warning: " + w.message}.text().c_str());
 }
@@ -52,6 +53,11 @@ void print(const Checked& c) {
 Checked check_limits(const policy::PolicyFile& file) {
   auto reading = policy::read_limits(file.text, file.name);
   return {file.name, "limits", reading.limits.all().size(), std::move(reading.problems), {}};
+}
+
+Checked check_tokens(const policy::PolicyFile& file) {
+  auto reading = access::read_tokens(file.text, file.name);
+  return {file.name, "tokens", reading.tokens.all().size(), std::move(reading.problems), {}};
 }
 
 std::vector<Problem> of_file(const std::vector<Problem>& all, const std::string& file) {
@@ -91,7 +97,7 @@ int check(const std::vector<std::string>& paths, bool merge_domains, bool json) 
           std::any_of(all.begin(), all.end(), [&](const Checked& c) { return c.file == file.name; });
       if (again) continue;
       if (!policy::is_policy(file.text)) {
-        all.push_back(check_limits(file));
+        all.push_back(access::is_tokens(file.text) ? check_tokens(file) : check_limits(file));
         continue;
       }
       all.push_back({file.name, "policies", 0, {}, {}});

@@ -1,12 +1,6 @@
 #include "cli/client.h"
 
-#include <sys/socket.h>
-
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-
-#include "net/socket.h"
 
 namespace sluice::cli {
 
@@ -17,33 +11,26 @@ constexpr std::size_t kTextMax = 1 << 20;
 constexpr std::size_t kBodyMax = 64 << 20;
 constexpr int kDepthMax = 4;
 
-Status send_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0)
-      return Error{Code::unavailable,
-                   std::string("the server does not take the request: ") + std::strerror(errno)};
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return Done{};
-}
-
 /// Appends what the server says next. False at the end.
-Result<bool> receive(int fd, std::string& in) {
+Result<bool> receive(net::Client& client, std::string& in) {
   char block[16 * 1024];
-  for (;;) {
-    const auto n = ::recv(fd, block, sizeof block, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0)
-      return Error{Code::unavailable, errno == EAGAIN ? std::string("the server does not answer in time")
-                                                      : std::string("no answer: ") + std::strerror(errno)};
-    in.append(block, static_cast<std::size_t>(n));
-    return n > 0;
-  }
+  const auto n = client.receive(block, sizeof block);
+  if (!n) return n.error();
+  in.append(block, *n);
+  return *n > 0;
 }
 
-Error not_resp() {
+/// TLS's answer to what is no TLS begins with an alert.
+bool is_tls(std::string_view in) { return in.starts_with("\x15\x03"); }
+constexpr const char* kSpeaksTls = "the door speaks TLS; give --tls, and maybe --tls-ca";
+
+Error closed(const net::Client& client) {
+  return {Code::unavailable, std::string("the server closed the connection") +
+                                 (client.tls() ? "" : "; does the door speak TLS? Then give --tls")};
+}
+
+Error not_resp(std::string_view in) {
+  if (is_tls(in)) return {Code::unavailable, kSpeaksTls};
   return {Code::unavailable,
           "the answer is no RESP; --server is to name the RESP door, 127.0.0.1:6380 by default"};
 }
@@ -51,8 +38,12 @@ Error not_resp() {
 }  // namespace
 
 std::string with_mend(std::string error) {
-  if (error.starts_with("NOAUTH")) error += " The server has a password; give it by --password";
-  if (error.starts_with("WRONGPASS")) error += " Is --password right?";
+  if (error.starts_with("NOAUTH"))
+    error +=
+        " The server has a password or tokens; give yours by SLUICE_PASSWORD or SLUICE_TOKEN, "
+        "--password-file or "
+        "--token-file, --password or --token";
+  if (error.starts_with("WRONGPASS")) error += " Is the password or token right?";
   return error;
 }
 
@@ -62,29 +53,28 @@ std::string resp_request(const std::vector<std::string>& arguments) {
   return out;
 }
 
-Result<RespClient> RespClient::connect(const net::Address& address, std::string_view password,
-                                       Duration timeout) {
-  auto fd = net::connect_to(address, timeout);
-  if (!fd) return fd.error();
-  RespClient client(std::move(*fd));
-  if (!password.empty()) {
-    const auto reply = client.call({"AUTH", std::string(password)});
+Result<RespClient> RespClient::connect(const net::Address& address, const Way& way, Duration timeout) {
+  auto connected = way.connect(address, timeout);
+  if (!connected) return connected.error();
+  RespClient client(std::move(*connected));
+  if (!way.secret().empty()) {
+    const auto reply = client.call({"AUTH", way.secret()});
     if (!reply) return reply.error();
   }
   return client;
 }
 
 Status RespClient::fill() {
-  auto more = receive(fd_.get(), in_);
+  auto more = receive(client_, in_);
   if (!more) return more.error();
-  if (!*more) return Error{Code::unavailable, "the server closed the connection"};
+  if (!*more) return closed(client_);
   return Done{};
 }
 
 Result<std::string> RespClient::line() {
   std::size_t end = 0;
   while ((end = in_.find("\r\n")) == std::string::npos) {
-    if (in_.size() > kLineMax) return not_resp();
+    if (in_.size() > kLineMax || is_tls(in_)) return not_resp(in_);
     if (auto status = fill(); !status) return status.error();
   }
   std::string text = in_.substr(0, end);
@@ -95,7 +85,7 @@ Result<std::string> RespClient::line() {
 Result<Reply> RespClient::reply(int depth) {
   auto head = line();
   if (!head) return head.error();
-  if (head->empty()) return not_resp();
+  if (head->empty()) return not_resp(in_);
   Reply r;
   r.text = head->substr(1);
   long long n = 0;
@@ -111,7 +101,7 @@ Result<Reply> RespClient::reply(int depth) {
       r.kind = Reply::Kind::integer;
       return r;
     case '$': {
-      if (!counted || n > static_cast<long long>(kTextMax)) return not_resp();
+      if (!counted || n > static_cast<long long>(kTextMax)) return not_resp(in_);
       r.text.clear();
       if (n < 0) return r;
       const auto size = static_cast<std::size_t>(n);
@@ -123,7 +113,7 @@ Result<Reply> RespClient::reply(int depth) {
       return r;
     }
     case '*': {
-      if (!counted || n > 10'000 || depth == 0) return not_resp();
+      if (!counted || n > 10'000 || depth == 0) return not_resp(in_);
       r.text.clear();
       if (n < 0) return r;
       r.kind = Reply::Kind::list;
@@ -135,37 +125,60 @@ Result<Reply> RespClient::reply(int depth) {
       return r;
     }
     default:
-      return not_resp();
+      return not_resp(in_);
   }
 }
 
 Result<Reply> RespClient::call(const std::vector<std::string>& arguments) {
-  if (auto status = send_all(fd_.get(), resp_request(arguments)); !status) return status.error();
+  if (auto status = client_.send(resp_request(arguments)); !status) return status.error();
   auto answer = reply(kDepthMax);
   if (answer && answer->kind == Reply::Kind::error)
     return Error{Code::unavailable, with_mend(std::move(answer->text))};
   return answer;
 }
 
-Result<std::string> http_get(const net::Address& address, std::string_view path, Duration timeout) {
-  auto fd = net::connect_to(address, timeout);
-  if (!fd) return fd.error();
-  const std::string request =
-      "GET " + std::string(path) + " HTTP/1.1\r\nHost: " + address.text() + "\r\nConnection: close\r\n\r\n";
-  if (auto status = send_all(fd->get(), request); !status) return status.error();
+namespace {
+
+/// Why there is no page: the words of the problem document, if it is one.
+Error no_page(std::string_view in, std::string_view body) {
+  constexpr std::string_view kDetail = "\"detail\":\"";
+  std::string text = "the server answered " + std::string(in.substr(9, in.find('\r') - 9));
+  if (const auto at = body.find(kDetail); at != body.npos) {
+    const auto from = at + kDetail.size();
+    text += ": ";
+    for (std::size_t i = from; i < body.size() && body[i] != '"'; ++i) {
+      if (body[i] == '\\') ++i;
+      if (i < body.size()) text += body[i];
+    }
+  }
+  if (in.starts_with("HTTP/1.1 401")) text += "; give yours by SLUICE_TOKEN, --token-file or --token";
+  return {Code::unavailable, text};
+}
+
+}  // namespace
+
+Result<std::string> http_get(const net::Address& address, std::string_view path, Duration timeout,
+                             const Way& way) {
+  auto client = way.connect(address, timeout);
+  if (!client) return client.error();
+  const std::string request = "GET " + std::string(path) + " HTTP/1.1\r\nHost: " + address.text() + "\r\n" +
+                              way.authorization() + "Connection: close\r\n\r\n";
+  if (auto status = client->send(request); !status) return status.error();
   std::string in;
   for (;;) {
-    auto more = receive(fd->get(), in);
+    auto more = receive(*client, in);
     if (!more) return more.error();
     if (!*more) break;
     if (in.size() > kBodyMax) return Error{Code::resource_exhausted, "the answer is larger than 64 MiB"};
   }
   const auto body = in.find("\r\n\r\n");
+  if (is_tls(in)) return Error{Code::unavailable, kSpeaksTls};
+  if (in.empty()) return closed(*client);
   if (!in.starts_with("HTTP/1.1 ") || body == std::string::npos)
     return Error{Code::unavailable,
                  "the answer is no HTTP; --server is to name the HTTP door, 127.0.0.1:8080 by default"};
-  if (!in.starts_with("HTTP/1.1 200"))
-    return Error{Code::unavailable, "the server answered " + in.substr(9, in.find('\r') - 9)};
+  const std::string_view view = in;
+  if (!view.starts_with("HTTP/1.1 200")) return no_page(view, view.substr(body + 4));
   return in.substr(body + 4);
 }
 

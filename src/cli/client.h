@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/way.h"
 #include "net/address.h"
-#include "net/fd.h"
 #include "sluice/result.h"
 #include "sluice/time.h"
 
@@ -21,28 +21,29 @@ struct Reply {  // RESP2.
 
 class RespClient {
  public:
-  /// Gives `password` by AUTH unless it is empty. `timeout` bounds connecting and each reply.
-  static Result<RespClient> connect(const net::Address& address, std::string_view password, Duration timeout);
+  /// Gives the way's secret by AUTH, if there is one. `timeout` bounds connecting and each reply.
+  static Result<RespClient> connect(const net::Address& address, const Way& way, Duration timeout);
   /// An error reply comes as an Error, with_mend().
   Result<Reply> call(const std::vector<std::string>& arguments);
 
  private:
-  explicit RespClient(net::Fd fd) : fd_(std::move(fd)) {}
+  explicit RespClient(net::Client client) : client_(std::move(client)) {}
   Result<std::string> line();
   Status fill();
   Result<Reply> reply(int depth);
 
-  net::Fd fd_;
+  net::Client client_;
   std::string in_;
 };
 
-/// An error in the server's words, with the mend where it asks for a password.
+/// An error in the server's words, with the mend where it asks for a password or a token.
 std::string with_mend(std::string error);
 
 /// A request as RESP writes it.
 std::string resp_request(const std::vector<std::string>& arguments);
 
 /// The body of `GET path` if the answer is 200.
-Result<std::string> http_get(const net::Address& address, std::string_view path, Duration timeout);
+Result<std::string> http_get(const net::Address& address, std::string_view path, Duration timeout,
+                             const Way& way);
 
 }  // namespace sluice::cli

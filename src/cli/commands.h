@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/way.h"
 #include "server/config.h"
 #include "sluice/time.h"
 
@@ -28,7 +29,7 @@ struct AskOptions {
   std::string max_wait;  ///< reserve: a duration; empty: however long.
   std::string id;        ///< refund: done once for it; empty: each time.
   std::string server = "127.0.0.1:6380";
-  std::string password;
+  WayOptions way;
   std::string timeout = "5s";
   bool wait = false;
   bool json = false;
@@ -37,6 +38,7 @@ int ask(const AskOptions& options);
 
 struct TopOptions {
   std::string server = "127.0.0.1:8080";
+  WayOptions way;
   std::string interval = "1s";
   bool once = false;
   bool json = false;
@@ -46,7 +48,7 @@ int top(const TopOptions& options);
 struct BenchOptions {
   std::string protocol = "resp";  ///< resp or http.
   std::string server;             ///< Empty: the protocol's default.
-  std::string password;
+  WayOptions way;
   std::string limit;  ///< A named limit; empty: CL.THROTTLE with `quota`.
   std::string quota = "1000/s burst 1000";
   std::string keys = "uniform";  ///< uniform, zipf:S, file:PATH.

@@ -3,6 +3,7 @@
 #include "cli/eval_command.h"
 #include "cli/explain_command.h"
 #include "cli/simulate_command.h"
+#include "cli/token_command.h"
 #include "policy/limits_yaml.h"
 
 namespace sluice::cli {
@@ -18,7 +19,7 @@ void add_simulate_here(CLI::App& program, int& exit_code) {
 }
 
 using Add = void (*)(CLI::App&, int&);
-constexpr Add kCommands[] = {add_explain, add_eval, add_simulate_here};
+constexpr Add kCommands[] = {add_explain, add_eval, add_simulate_here, add_token};
 
 }  // namespace
 

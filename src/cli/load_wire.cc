@@ -42,9 +42,9 @@ class Resp final : public LoadWire {
 
 class Http final : public LoadWire {
  public:
-  Http(const std::string& limit, const std::string& host)
-      : head_("POST /v1/take HTTP/1.1\r\nHost: " + host +
-              "\r\nContent-Type: application/json\r\nContent-Length: "),
+  Http(const std::string& limit, const std::string& host, const std::string& fields)
+      : head_("POST /v1/take HTTP/1.1\r\nHost: " + host + "\r\n" + fields +
+              "Content-Type: application/json\r\nContent-Length: "),
         body_("{\"limit\":" + json_string(limit) + ",\"key\":") {}
 
   void request(std::string_view key, std::string& out) const override {
@@ -142,8 +142,9 @@ std::unique_ptr<LoadWire> resp_throttle(const Quota& quota) {
   return std::make_unique<Resp>("*5\r\n$11\r\nCL.THROTTLE\r\n$", tail, '0');
 }
 
-std::unique_ptr<LoadWire> http_take(const std::string& limit, const std::string& host) {
-  return std::make_unique<Http>(limit, host);
+std::unique_ptr<LoadWire> http_take(const std::string& limit, const std::string& host,
+                                    const std::string& fields) {
+  return std::make_unique<Http>(limit, host, fields);
 }
 
 }  // namespace sluice::cli

@@ -32,7 +32,9 @@ std::unique_ptr<LoadWire> resp_take(const std::string& limit);
 /// CL.THROTTLE key … REQUIRES: a period of whole seconds.
 std::unique_ptr<LoadWire> resp_throttle(const Quota& quota);
 /// POST /v1/take.
-std::unique_ptr<LoadWire> http_take(const std::string& limit, const std::string& host);
+/// `fields`: further lines of the head.
+std::unique_ptr<LoadWire> http_take(const std::string& limit, const std::string& host,
+                                    const std::string& fields = {});
 
 /// Length of the RESP2 or RESP3 value at the front of `in`; 0 if it is unfinished, npos if it is none.
 std::size_t resp_length(std::string_view in, int depth = 8);

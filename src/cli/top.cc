@@ -28,8 +28,8 @@ struct Row {
   double allowed, refused;
 };
 
-Result<Look> look(const net::Address& server) {
-  auto text = http_get(server, "/metrics", std::chrono::seconds(5));
+Result<Look> look(const net::Address& server, const Way& way) {
+  auto text = http_get(server, "/metrics", std::chrono::seconds(5), way);
   if (!text) return text.error();
   return Look{limit_counts(*text), Clock::now()};
 }
@@ -117,12 +117,14 @@ int top(const TopOptions& options) {
   if (!server) return fail("--server: " + server.error().message);
   const auto interval = server::parse_duration(options.interval);
   if (!interval) return fail("--interval: " + interval.error().message);
+  const auto way = Way::of(options.way);
+  if (!way) return fail(way.error().message);
   const RawTerminal terminal;
-  auto before = look(*server);
+  auto before = look(*server, *way);
   if (!before) return fail(before.error().message);
   for (;;) {
     if (terminal.quit_within(*interval)) return kDone;
-    auto after = look(*server);
+    auto after = look(*server, *way);
     if (!after) return fail(after.error().message);
     const auto rows = rows_between(*before, *after);
     if (!options.once && !options.json)

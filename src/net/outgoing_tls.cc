@@ -66,7 +66,7 @@ void OutgoingTlsImpl::prepare(SSL* ssl, const std::string& host) const {
   SSL_set1_host(ssl, name.c_str());
 }
 
-std::string tls_error(const boost::system::error_code& error, SSL* ssl) {
+std::string tls_error(const boost::system::error_code& error, SSL* ssl, const TlsWords& words) {
   if (error.category() != boost::asio::error::get_ssl_category()) {
     if (error == boost::asio::error::eof || error == boost::asio::ssl::error::stream_truncated)
       return "the server closed the connection";
@@ -78,15 +78,15 @@ std::string tls_error(const boost::system::error_code& error, SSL* ssl) {
     const bool name = verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH;
     return std::string("the server's certificate is not accepted: ") +
            X509_verify_cert_error_string(verdict) +
-           (name ? "; connect by a name that is in it, or give that as sni"
-                 : "; give the file of the CA that signed it as ca");
+           (name ? "; connect by a name that is in it, or give that as " + std::string(words.name)
+                 : "; give the file of the CA that signed it as " + std::string(words.ca));
   }
   if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG)
     return "the server does not speak TLS on this port: name its TLS port, or connect without TLS";
   if (reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED || reason == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE ||
       reason == SSL_R_TLSV1_ALERT_UNKNOWN_CA || reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE)
     return "the server does not accept our certificate (" + error.message() +
-           "): give one that it trusts as cert and key";
+           "): give one that it trusts as " + std::string(words.cert);
   return error.message();
 }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "sluice/result.h"
 
@@ -18,6 +19,11 @@ struct TlsOptions {
   bool verify = true;  ///< False: anybody may answer. The connection is then private, not trusted.
 
   friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
+};
+
+/// How messages call what TlsOptions has.
+struct TlsWords {
+  std::string_view ca = "ca", name = "sni", cert = "cert and key";
 };
 
 class OutgoingTls {

@@ -21,6 +21,6 @@ class OutgoingTlsImpl final : public OutgoingTls {
 };
 
 /// What went wrong in TLS, and the mend where there is one.
-std::string tls_error(const boost::system::error_code& error, SSL* ssl);
+std::string tls_error(const boost::system::error_code& error, SSL* ssl, const TlsWords& words = {});
 
 }  // namespace sluice::net

@@ -4,7 +4,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <boost/asio/ssl/error.hpp>
 #include <cerrno>
+
+#include "net/outgoing_tls_impl.h"
 
 namespace sluice::net {
 
@@ -55,13 +58,30 @@ TlsStream::TlsStream(const ServerTls& tls, int socket, Alpn alpn)
     : socket_(socket),
       alpn_(alpn),
       ssl_(SSL_new(static_cast<const ServerTlsImpl&>(tls).context.get()), SSL_free) {
-  BIO* bio = ssl_ ? BIO_new(socket_method()) : nullptr;
-  if (bio == nullptr) return;  // No memory: shake() fails.
+  if (!ssl_) return;  // No memory: shake() fails.
+  SSL_set_accept_state(ssl_.get());
+  use_socket();
+}
+
+TlsStream::TlsStream(const OutgoingTls& tls, int socket, const std::string& host, const TlsWords& words)
+    : socket_(socket),
+      alpn_(),
+      words_(words),
+      ssl_(SSL_new(static_cast<const OutgoingTlsImpl&>(tls).context.native_handle()), SSL_free) {
+  if (!ssl_) return;
+  static_cast<const OutgoingTlsImpl&>(tls).prepare(ssl_.get(), host);
+  SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_set_connect_state(ssl_.get());
+  use_socket();
+}
+
+void TlsStream::use_socket() {
+  BIO* const bio = BIO_new(socket_method());
+  if (bio == nullptr) return;
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_app_data(ssl_.get(), this);
-  SSL_set_accept_state(ssl_.get());
 }
 
 // ---- the socket, as OpenSSL sees it. Its own would let a peer that has gone raise SIGPIPE.
@@ -123,7 +143,7 @@ TlsStream::Step TlsStream::shake() {
       case SSL_ERROR_WANT_WRITE:
         return Step::wants_write;
       default:
-        why_ = handshake_error(ssl_.get());
+        why_ = error_text();
         ERR_clear_error();
         return Step::failed;
     }
@@ -191,8 +211,17 @@ void TlsStream::bye() {
   ERR_clear_error();
 }
 
+std::string TlsStream::error_text() const {
+  if (SSL_is_server(ssl_.get()) == 1) return handshake_error(ssl_.get());
+  if (ERR_peek_error() == 0) return "";
+  const boost::system::error_code error(static_cast<int>(ERR_peek_error()),
+                                        boost::asio::error::get_ssl_category());
+  return tls_error(error, ssl_.get(), words_);
+}
+
 void TlsStream::fail() {
   broken_ = true;
+  why_ = error_text();
   ERR_clear_error();
 }
 

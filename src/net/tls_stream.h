@@ -1,5 +1,5 @@
-// tls_stream.h: TLS over one accepted socket. Never blocks, never waits: the connection does that. Includes
-// OpenSSL.
+// tls_stream.h: TLS over one socket, accepted or connected. Never blocks, never waits: the connection does
+// that. Includes OpenSSL.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "net/outgoing_tls.h"
 #include "net/tls.h"
 
 namespace sluice::net {
@@ -25,12 +26,15 @@ int choose_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size, co
 class TlsStream {
  public:
   TlsStream(const ServerTls& tls, int socket, Alpn alpn);
+  /// The client's side of a socket connected to `host`. What is wrong is worded by `words`.
+  TlsStream(const OutgoingTls& tls, int socket, const std::string& host, const TlsWords& words);
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
 
   enum class Step : std::uint8_t { done, wants_read, wants_write, failed };
   Step shake();
-  /// Of a handshake that failed: why, and the mend where there is one. Empty: the peer has just gone.
+  /// Of a handshake that failed: why, and the mend where there is one. Empty: the peer has just gone. To a
+  /// client a server may say only later that it does not accept its certificate: of a broken read, too.
   const std::string& why() const { return why_; }
 
   enum class Input : std::uint8_t { open, ended, broken };
@@ -52,6 +56,8 @@ class TlsStream {
   void bye();
 
  private:
+  void use_socket();
+  std::string error_text() const;
   static BIO_METHOD* socket_method();
   static int bio_write(BIO* bio, const char* from, int n);
   static int bio_read(BIO* bio, char* to, int n);
@@ -62,6 +68,7 @@ class TlsStream {
 
   const int socket_;
   const Alpn alpn_;
+  const TlsWords words_;
   const std::unique_ptr<SSL, void (*)(SSL*)> ssl_;
   std::string why_;
   bool dry_ = false;    // The socket had no more when it was last read.
