@@ -357,6 +357,8 @@ TEST_F(ServerTest, EveryMetricIsInTheDocumentsAndTheOtherWayRound) {
   config_.tls_key = folder_ + "/tls.key";
   std::ofstream(config_.tls_cert) << identity.cert_pem();
   std::ofstream(config_.tls_key) << identity.key_pem();
+  config_.tokens = folder_ + "/tokens.yaml";
+  std::ofstream(config_.tokens) << "tokens: {}\n";
   start();
   std::ifstream in(OPERATIONS_MD);
   const std::string all{std::istreambuf_iterator<char>(in), {}};

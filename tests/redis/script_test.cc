@@ -95,7 +95,7 @@ struct Script : testing::Test {
   }
 
   redis::RedisServer server;
-  Result<cli::RespClient> client = cli::RespClient::connect(server.address(), "", std::chrono::seconds(5));
+  Result<cli::RespClient> client = cli::RespClient::connect(server.address(), {}, std::chrono::seconds(5));
 };
 
 TEST_F(Script, DoesWhatTheModelDoes) {
