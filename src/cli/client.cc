@@ -40,9 +40,8 @@ Error not_resp(std::string_view in) {
 std::string with_mend(std::string error) {
   if (error.starts_with("NOAUTH"))
     error +=
-        " The server has a password or tokens; give yours by SLUICE_PASSWORD or SLUICE_TOKEN, "
-        "--password-file or "
-        "--token-file, --password or --token";
+        " The server asks for a password or a token; give it by --password or --token, better from a file "
+        "(--password-file, --token-file) or by SLUICE_PASSWORD or SLUICE_TOKEN";
   if (error.starts_with("WRONGPASS")) error += " Is the password or token right?";
   return error;
 }

@@ -454,7 +454,7 @@ class Clients(Folder):
     def test_password(self):
         with Server(SLUICE_PASSWORD="secret") as server:
             at = ("--server", server.addresses["resp"])
-            self.assertIn("NOAUTH Authentication required. The server has a password; give it by --password", run("peek", "a", "k", *at)[2])
+            self.assertIn("NOAUTH Authentication required. The server asks for a password or a token; give it by --password", run("peek", "a", "k", *at)[2])
             self.assertIn("no limit is named", run("peek", "a", "k", *at, SLUICE_PASSWORD="secret")[2])
             self.assertEqual(run("peek", "a", "k", *at, "--password", "wrong")[0], 2)
 
