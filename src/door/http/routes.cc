@@ -20,6 +20,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/settle", settle, access::kToTake},
     {"POST", "/json", should_rate_limit, access::kToTake},
     {"GET", "/v1/explain", explain, access::kToExplain},
+    {"GET", "/v1/live", live},
     {"GET", "/v1/limits", list_limits},
     {"GET", "/rlconfig", policies},
     {"GET", "/metrics", metrics},
