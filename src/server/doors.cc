@@ -65,6 +65,7 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   options.metrics = parts.process.metrics;
   options.tokens = parts.tokens;
   options.denials = &parts.denials;
+  options.ui = parts.config.ui;
   options.live = &parts.process.live;
   auto door = std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
   // Of a loop that has ended nothing is called, so the door is there whenever this is.

@@ -54,6 +54,7 @@ struct HttpOptions {
   /// False: /readyz says that the shared store is away; it is 200 all the same. Empty: there is none.
   std::function<bool()> store_up = {};
   std::function<std::string()> metrics = {};  ///< Prometheus text. Empty: /metrics answers 404.
+  bool ui = true;                             ///< Serves the dashboard at /ui.
   /// Who may ask; outlives the door, as does the next. Null: everyone may ask everything.
   const access::CurrentTokens* tokens = nullptr;
   access::Denials* denials = nullptr;  ///< Where requests that are turned away count. May be null.

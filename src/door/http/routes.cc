@@ -106,7 +106,7 @@ void answer_request(Call& call) {
       if (admit(call, r)) r.answer(call);
       return;
     }
-  refuse_method(call);
+  if (!show_ui(call)) refuse_method(call);
 }
 
 }  // namespace sluice::door::http

@@ -78,5 +78,7 @@ void health(Call& call);
 void readiness(Call& call);
 void metrics(Call& call);
 void openapi(Call& call);
+// ui_route.cc: whether the path is one of the dashboard's, and then it is answered.
+bool show_ui(Call& call);
 
 }  // namespace sluice::door::http

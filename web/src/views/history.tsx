@@ -1,0 +1,4 @@
+import { Empty } from "../parts.tsx";
+export function HistoryView() {
+  return <Empty>…</Empty>;
+}
