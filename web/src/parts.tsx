@@ -63,7 +63,7 @@ export function LimitField(props: { value: string; onChange: (name: string) => v
   );
 }
 
-export function Choice<T extends string>(props: { label: string; value: T; of: readonly (readonly [T, string])[]; onChange: (value: T) => void }) {
+export function Choice<T extends string>(props: { label: string; value: T; of: readonly (readonly [T, string, ...unknown[]])[]; onChange: (value: T) => void }) {
   return (
     <div class="choice" role="group" aria-label={props.label}>
       {props.of.map(([value, text]) => (
