@@ -22,6 +22,7 @@ export interface ChartProps {
   stepped?: boolean;
   relative?: (seconds: number) => string;
   max?: number;
+  span?: number; // At least so many seconds are shown.
   format?: (n: number) => string;
 }
 
@@ -43,11 +44,11 @@ function options(p: ChartProps, width: number, say: (index: number | null) => vo
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { size: 6 }, y: false },
     scales: {
-      x: { time: !p.relative },
+      x: { time: !p.relative, ...(p.span ? { range: (_u, min, max) => [Math.min(min, max - p.span!), max] } : {}) },
       y: { range: (_u, _min, max) => [0, p.max ?? (max > 0 ? max * 1.08 : 1)] },
     },
     axes: [
-      { ...axis, space: 70, size: 26, ...(p.relative ? { values: (_u, at) => at.map(p.relative!) } : { values: kTimeMarks }) },
+      { ...axis, space: 70, size: 24, gap: 5, ...(p.relative ? {} : { incrs: kTimeSteps }), ...(p.relative ? { values: (_u, at) => at.map(p.relative!) } : { values: kTimeMarks }) },
       { ...axis, space: 34, size: 46, values: (_u, at) => at.map(format) },
     ],
     series: [
@@ -66,10 +67,11 @@ function options(p: ChartProps, width: number, say: (index: number | null) => vo
     hooks: { setCursor: [(u) => say(u.cursor.idx ?? null)] },
   };
 }
+const kTimeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000];
 // Twenty-four hours a day, and no names of months: from years down to seconds.
 const kTimeMarks: uPlot.Axis.Values = [
   [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
-  [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", null, null, "{MM}-{DD}", null, null, null, 1],
   [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
 ];
 

@@ -53,3 +53,17 @@ export function moment(seconds: number): string {
   const d = new Date(seconds * 1000);
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${clock(seconds)}`;
 }
+
+/// Great round numbers in a quota's text: 10000000/s burst 50000000 is read as 10M/s burst 50M.
+export function quotaWords(quota: string): string {
+  const scales: [bigint, string][] = [
+    [1_000_000_000n, "G"],
+    [1_000_000n, "M"],
+    [1_000n, "k"],
+  ];
+  return quota.replace(/\d{5,}/g, (digits) => {
+    const n = BigInt(digits);
+    const [scale, letter] = scales.find(([s]) => n % s === 0n) ?? [1n, ""];
+    return `${n / scale}${letter}`;
+  });
+}

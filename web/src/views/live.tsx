@@ -2,12 +2,17 @@
 import { useMemo, useState } from "preact/hooks";
 import { useCell } from "../cell.ts";
 import { Chart, Key, outcomes, Spark } from "../chart.tsx";
-import { brief, bytes, count, duration, percent } from "../format.ts";
+import { brief, bytes, count, duration, percent, quotaWords } from "../format.ts";
 import { live, sum, type DoorNumbers, type Live, type Second, type Told } from "../live.ts";
 import { Bar, Card, Empty, useLimits } from "../parts.tsx";
 import { link, refine, usePlace } from "../route.ts";
 
 const kRowsMax = 50;
+/// Names that no limit can have.
+const kNames: Record<string, string> = {
+  "#throttle": "CL.THROTTLE and GCRA, whose requests bring their quota",
+  "#other": "limits beyond those counted by name",
+};
 
 export function LiveView() {
   const now = useCell(live);
@@ -37,6 +42,9 @@ function Waiting({ now }: { now: Live }) {
     </div>
   );
 }
+
+/// Seconds that run would draw the eye.
+const uptime = (seconds: number) => duration(Math.floor(seconds < 60 ? seconds : seconds - (seconds % 60)));
 
 function Figures({ now }: { now: Live }) {
   const [allowed, refused] = sum(now.seconds.at(-1), "");
@@ -70,7 +78,7 @@ function Figures({ now }: { now: Live }) {
       <div>
         <dt>Up</dt>
         <dd>
-          {duration(Math.floor(time - started))} <small>{bytes(memory_bytes)}</small>
+          {uptime(time - started)} <small>{bytes(memory_bytes)}</small>
         </dd>
       </div>
     </dl>
@@ -95,7 +103,7 @@ function Rates({ seconds, limit }: { seconds: Second[]; limit: string }) {
       {times.length < 2 ? (
         <Empty>The first seconds are being gathered …</Empty>
       ) : (
-        <Chart label="Decisions a second, allowed and refused" times={times} curves={curves} height={230} />
+        <Chart label="Decisions a second, allowed and refused" times={times} curves={curves} height={230} span={60} />
       )}
     </Card>
   );
@@ -147,8 +155,8 @@ function Limits({ now, chosen }: { now: Live; chosen: string }) {
               <th class="wide-only">quota</th>
               <th class="number">allowed /s</th>
               <th class="number">refused /s</th>
-              <th class="share">refused, last minute</th>
-              <th class="wide-only curve">last minute</th>
+              <th class="share">refused, 1 min</th>
+              <th class="wide-only curve">rates, 1 min</th>
             </tr>
           </thead>
           <tbody>
@@ -164,7 +172,7 @@ function Limits({ now, chosen }: { now: Live; chosen: string }) {
                     </button>
                     {limit?.mode === "shadow" && <span class="tag">shadow</span>}
                   </th>
-                  <td class="wide-only muted">{limit?.quotas.map((q) => q.quota).join(", ")}</td>
+                  <td class="wide-only muted">{limit ? limit.quotas.map((q) => quotaWords(q.quota)).join(", ") : kNames[name]}</td>
                   <td class="number">{brief(allowed)}</td>
                   <td class={`number ${refused > 0 ? "refused" : "faint"}`}>{brief(refused)}</td>
                   <td class="share">

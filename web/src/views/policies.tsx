@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { address, getJson, getText, useAsked } from "../api.ts";
 import { Card, Empty, Failure, useLimits } from "../parts.tsx";
 import { refine, link, usePlace } from "../route.ts";
-import { duration } from "../format.ts";
+import { duration, quotaWords } from "../format.ts";
 
 export function PoliciesView() {
   return (
@@ -43,7 +43,7 @@ function Limits() {
                   <th scope="row">
                     <a href={link("live", { limit: l.name })}>{l.name}</a>
                   </th>
-                  <td>{l.quotas.map((q) => q.quota).join(", ")}</td>
+                  <td>{l.quotas.map((q) => quotaWords(q.quota)).join(", ")}</td>
                   <td class="wide-only muted">{l.quotas.map((q) => duration((q.capacity * q.period) / q.tokens)).join(", ")}</td>
                   <td class="muted">{l.unit}</td>
                   <td class="muted">{l.mode}</td>
