@@ -181,6 +181,7 @@ class BatchingSession : public net::Session {
   bool last_word_said_ = false;  // No request after this one is read; then the connection closes.
   Time now_;
   std::unique_ptr<Own> waited_for_;  // With the store.
+  net::Host& host_;
 
  private:
   // True if the decisions are here; otherwise the batch is kept and the session waits.
@@ -196,7 +197,6 @@ class BatchingSession : public net::Session {
     return false;
   }
 
-  net::Host& host_;
   std::size_t waited_bytes_ = 0;  // How much of `in` the waiting batch's requests take up.
 };
 

@@ -330,7 +330,7 @@ Time Connection::deadline() const {
   if (phase_ == Phase::lingering) return progress_ + kLinger;
   if (phase_ == Phase::handshake) return at(active_, limits.handshake);
   if (unsent() > 0) return at(progress_, limits.stall);
-  if (session_ && session_->state() != Session::State::reading) return Time::max();
+  if (session_ && (session_->state() != Session::State::reading || session_->streaming())) return Time::max();
   if (partial_) return at(partial_since_, limits.partial);
   return at(active_, limits.idle);
 }

@@ -55,6 +55,10 @@ class Session {
   /// has none. The connection then counts time as it does for bytes that lie unread (Expiry::partial).
   virtual std::optional<Time> unfinished_since() { return {}; }
 
+  /// The peer only listens from now on: it is not closed for asking nothing. Events go out by Host::resume();
+  /// feed() sees in `out` what the peer has not read, and is trusted to add no more to it.
+  virtual bool streaming() const { return false; }
+
   /// The server is going down: answer what was begun, tell the peer in the protocol's way, then be `closing`.
   virtual void drain(std::string& out) = 0;
   /// A time limit has passed: append the protocol's own error, if it has one, and be `closing`.

@@ -125,6 +125,7 @@ constexpr std::array kSettings = {
             &Config::http_idle},
     Setting{"grpc-idle", "DURATION", "A gRPC connection that sends nothing for so long is closed. 0: never.",
             &Config::grpc_idle},
+    Setting{"ui", "BOOL", "true: the HTTP door serves the dashboard at /ui.", &Config::ui},
     Setting{"charge-each", "BOOL",
             "true: each descriptor of a gRPC request is charged for itself, as envoyproxy/ratelimit does. "
             "false: if one is over its limit, none is charged.",

@@ -73,6 +73,7 @@ struct Config {
   Duration resp_idle{0};
   Duration http_idle = std::chrono::minutes(5);
   Duration grpc_idle = std::chrono::hours(1);
+  bool ui = true;                   ///< The dashboard at /ui of the HTTP door.
   bool charge_each = false;         ///< Of a gRPC request's descriptors; else all or nothing.
   bool x_ratelimit_fields = false;  ///< In gRPC responses, for the proxy to add, as is the next.
   bool ratelimit_fields = false;

@@ -13,6 +13,8 @@ namespace sluice::server {
 
 namespace {
 
+constexpr Duration kLiveEvery = std::chrono::seconds(1);
+
 std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
   door::RespOptions options;
   options.password = parts.config.password;
@@ -63,7 +65,12 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   options.metrics = parts.process.metrics;
   options.tokens = parts.tokens;
   options.denials = &parts.denials;
-  return std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
+  options.ui = parts.config.ui;
+  options.live = &parts.process.live;
+  auto door = std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
+  // Of a loop that has ended nothing is called, so the door is there whenever this is.
+  parts.loop.every(kLiveEvery, [&door = *door] { door.tell_live(Clock::now()); });
+  return door;
 }
 
 std::unique_ptr<net::SessionFactory> make_grpc(const DoorParts& parts) {

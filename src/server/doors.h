@@ -9,7 +9,9 @@
 
 #include "access/gate.h"
 #include "door/holds.h"
+#include "door/http/live_feed.h"
 #include "net/limits.h"
+#include "net/loop.h"
 #include "net/session.h"
 #include "net/tls.h"
 #include "observe/metrics.h"
@@ -44,11 +46,13 @@ struct Process {
   std::int64_t started_wall_ns = 0;      ///< The same, since 1970.
   std::function<NetTotals()> net;        ///< Set before the first door is made, as are the next.
   std::function<bool()> store_up;        ///< Of the shared store. Empty: there is none.
+  door::LiveFeed live;                   ///< For GET /v1/live; its event is set before, too.
   std::function<std::string()> metrics;  ///< The page for Prometheus (observe::kMetricsContentType).
 };
 
 /// What a door is made of. All of it outlives the door.
 struct DoorParts {
+  net::Loop& loop;  ///< That the door's sessions run on.
   const Config& config;
   store::Store& store;
   const store::LocalStore& local;  ///< The same store, for its statistics.

@@ -18,6 +18,7 @@
 #include "policy/policy_set.h"
 #include "policy/policy_yaml.h"
 #include "server/door_tls.h"
+#include "server/live.h"
 #include "server/log.h"
 #include "server/numbers.h"
 #include "server/reload.h"
@@ -80,7 +81,9 @@ struct Server::Impl {
   void drain_seat(Seat& seat, Time until);
   NetTotals totals() const;
   std::unique_ptr<SharedNumbers> shared_numbers() const;  // Null: there is no shared store.
+  std::vector<DoorTotals> door_totals() const;
   std::string metrics_page() const;
+  std::string live_event() const;
 
   const Config config;
   ServiceManager manager;
@@ -254,7 +257,7 @@ void Server::Impl::add_listeners(Opened& o) {
     Seat& seat = seats[i];
     observe::DoorMetrics& counts = metrics.door(door.name);
     seat.doors.push_back(std::make_unique<TimedDoor>(
-        door.make({config, seat.shared ? seat.shared->store() : store, store, accepts, limits, policies,
+        door.make({seat.loop, config, seat.shared ? seat.shared->store() : store, store, accepts, limits, policies,
                    holds, config.tokens.empty() ? nullptr : &tokens, denials[door.name], process,
                    o.bound.address, metrics, counts}),
         counts));
@@ -285,21 +288,36 @@ std::unique_ptr<SharedNumbers> Server::Impl::shared_numbers() const {
   return sum;
 }
 
-std::string Server::Impl::metrics_page() const {
+std::vector<DoorTotals> Server::Impl::door_totals() const {
   std::vector<DoorTotals> doors;
   for (std::size_t k = 0; k < opened.size(); ++k) {  // Each seat has its listeners in the same order.
     doors.push_back(
         {opened[k].door->name, {}, config.tokens.empty() ? nullptr : &denials.at(opened[k].door->name)});
     for (const Seat& seat : seats) doors.back().net.add(seat.listeners[k]->stats());
   }
+  return doors;
+}
+
+std::string Server::Impl::live_event() const {
+  return server::live_event({.wall_ns = moment_now().wall_ns,
+                             .process = process,
+                             .config = config,
+                             .metrics = metrics,
+                             .limits = *limits.get(),
+                             .doors = door_totals(),
+                             .table = store.stats(),
+                             .shared = shared_numbers().get()});
+}
+
+std::string Server::Impl::metrics_page() const {
   const auto set = policies.get();  // Keeps the names that follow.
   std::vector<observe::RuleName> rules;
   for (const policy::Rule* rule : set->rules())
     if (!rule->stat_by_value) rules.emplace_back(rule->domain, rule->full_name);
-  return observe::metrics_text(
-      metrics,
-      numbers(doors, store.stats(), holds->size(), snapshots, shared_numbers().get(), process, config),
-      rules);
+  return observe::metrics_text(metrics,
+                               numbers(door_totals(), store.stats(), holds->size(), snapshots,
+                                       shared_numbers().get(), process, config),
+                               rules);
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<const Door> rows,
@@ -314,6 +332,7 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
       return std::ranges::all_of(i->seats,
                                  [](const Impl::Seat& seat) { return seat.shared->numbers().up.load(); });
     };
+  impl->process.live.event = [i = impl.get()] { return i->live_event(); };
   impl->process.metrics = [i = impl.get()] { return i->metrics_page(); };
   const auto files = net::raise_open_files();
   if (files < static_cast<std::size_t>(config.max_connections) + kFilesBeyondConnections)

@@ -23,6 +23,7 @@ class TimedSession final : public net::Session {
   }
   State state() const override { return session_->state(); }
   std::optional<Time> unfinished_since() override { return session_->unfinished_since(); }
+  bool streaming() const override { return session_->streaming(); }
   void drain(std::string& out) override { session_->drain(out); }
   void expire(net::Expiry why, std::string& out) override { session_->expire(why, out); }
 

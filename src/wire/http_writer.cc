@@ -14,6 +14,8 @@ std::string_view status_line(int status) {
     return "HTTP/1.1 " #code " " reason "\r\n";
     SLUICE_STATUS(200, "OK")
     SLUICE_STATUS(204, "No Content")
+    SLUICE_STATUS(304, "Not Modified")
+    SLUICE_STATUS(308, "Permanent Redirect")
     SLUICE_STATUS(400, "Bad Request")
     SLUICE_STATUS(401, "Unauthorized")
     SLUICE_STATUS(403, "Forbidden")
@@ -52,7 +54,8 @@ void append_number(std::string& out, std::uint64_t value) {
 void write_response(const HttpResponse& response, std::string& out) {
   out.append(status_line(response.status)).append(response.fields);
   if (response.close) out.append("Connection: close\r\n");
-  if (response.status != 204) {
+  const bool bodiless = response.status == 204 || response.status == 304;
+  if (!bodiless) {
     if (!response.content_type.empty())
       out.append("Content-Type: ").append(response.content_type).append("\r\n");
     out.append("Content-Length: ");
@@ -60,7 +63,7 @@ void write_response(const HttpResponse& response, std::string& out) {
     out.append("\r\n");
   }
   out.append("\r\n");
-  if (!response.head_only && response.status != 204) out.append(response.body);
+  if (!response.head_only && !bodiless) out.append(response.body);
 }
 
 }  // namespace sluice::wire

@@ -21,7 +21,7 @@ struct HttpResponse {
   bool close = false;      ///< Says Connection: close.
   bool head_only = false;  ///< The answer to HEAD: all but the body.
 };
-/// Appends one response. 204 has no body and no length.
+/// Appends one response. 204 and 304 have no body and no length.
 void write_response(const HttpResponse& response, std::string& out);
 
 /// Decimal, as fast as can be.

@@ -15,9 +15,8 @@ std::string_view media_type(std::string_view value) {
   return value;
 }
 
-/// Web pages can make a browser ask here, in the name of its user and from inside the network. Browsers say
-/// whose page it is, and of another site's nothing is done.
-/// Not asked of /v1/auth, to which nginx hands on the fields of its own clients.
+}  // namespace
+
 bool from_foreign_page(const wire::HttpRequest& request) {
   if (const auto* site = request.find("sec-fetch-site"))
     if (*site == "cross-site" || *site == "same-site") return true;
@@ -27,8 +26,6 @@ bool from_foreign_page(const wire::HttpRequest& request) {
   const auto authority = origin->find("://");
   return host == nullptr || authority == std::string_view::npos || origin->substr(authority + 3) != *host;
 }
-
-}  // namespace
 
 bool has_json(Call& call) {
   if (from_foreign_page(call.request))

@@ -9,6 +9,11 @@
 
 namespace sluice::door::http {
 
+/// Web pages can make a browser ask here, in the name of its user and from inside the network. Browsers say
+/// whose page it is, and of another site's nothing is done.
+/// Not asked of /v1/auth, to which nginx hands on the fields of its own clients.
+bool from_foreign_page(const wire::HttpRequest& request);
+
 /// False: the call is answered, since it has no body or one that is not JSON by its own word.
 bool has_json(Call& call);
 /// Reads what is wished for into batch.wishes. False: the call is answered, by an error.

@@ -29,6 +29,7 @@
 #include "access/gate.h"
 #include "door/batching.h"
 #include "door/holds.h"
+#include "door/http/live_feed.h"
 #include "door/rls/options.h"
 #include "net/session.h"
 #include "observe/decisions.h"
@@ -53,13 +54,16 @@ struct HttpOptions {
   /// False: /readyz says that the shared store is away; it is 200 all the same. Empty: there is none.
   std::function<bool()> store_up = {};
   std::function<std::string()> metrics = {};  ///< Prometheus text. Empty: /metrics answers 404.
+  bool ui = true;                             ///< Serves the dashboard at /ui.
   /// Who may ask; outlives the door, as does the next. Null: everyone may ask everything.
   const access::CurrentTokens* tokens = nullptr;
   access::Denials* denials = nullptr;  ///< Where requests that are turned away count. May be null.
+  LiveFeed* live = nullptr;                   ///< Of all doors; outlives them. Null: /v1/live answers 404.
 };
 
 namespace http {
 struct HttpBatch;
+class HttpSession;
 struct NamedLimits;
 }  // namespace http
 
@@ -73,11 +77,17 @@ class HttpDoor final : public BatchingDoor<http::HttpBatch, HttpOptions> {
   /// 503, and the connection closes.
   std::string_view refusal() const override { return refusal_; }
 
+  /// Once a second: an event for those who listen to /v1/live. On the sessions' thread.
+  void tell_live(Time now);
+
   // For the sessions of this door.
   const std::shared_ptr<const http::NamedLimits>& limits();    ///< Those in force now.
   const std::shared_ptr<const policy::PolicySet>& policies();  ///< Those in force now.
   Holds& holds() { return *holds_; }
   access::TokensView* tokens() { return tokens_ ? &*tokens_ : nullptr; }
+  /// To /v1/live, on this thread.
+  std::vector<http::HttpSession*>& listeners() { return listeners_; }
+  const std::shared_ptr<const std::string>& live_event(Time now);  ///< Made within the last second.
 
  private:
   policy::View view_;
@@ -86,6 +96,9 @@ class HttpDoor final : public BatchingDoor<http::HttpBatch, HttpOptions> {
   policy::PoliciesView policies_;
   const std::shared_ptr<Holds> holds_;
   std::optional<access::TokensView> tokens_;
+  std::vector<http::HttpSession*> listeners_;
+  std::shared_ptr<const std::string> event_;
+  Time event_made_;
   std::string refusal_;  // Constant after construction.
 };
 

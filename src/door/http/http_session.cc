@@ -11,7 +11,7 @@ using Event = wire::HttpParser::Event;
 bool HttpSession::gather(std::string_view& rest, HttpBatch& batch, std::string& out) {
   std::uint64_t requests = 0;
   bool more = true;
-  while (!last_word_said_ && !full(batch, out)) {
+  while (!last_word_said_ && !listening_ && !full(batch, out)) {
     const auto event = parser_.feed(rest);
     if (event == Event::need_more) {
       begun_ = !rest.empty();
@@ -23,7 +23,7 @@ bool HttpSession::gather(std::string_view& rest, HttpBatch& batch, std::string& 
   }
   batch.rls.bind_keys(batch.asks);
   if (requests != 0) door_.count_requests(requests);
-  return more;
+  return more && !listening_;
 }
 
 // What needs no store is written at once: to `out` if nothing before it waits for a decision, behind what
@@ -38,6 +38,8 @@ void HttpSession::run(Event event, HttpBatch& batch, std::string& out) {
       if (!request.keep_alive) last_word_said_ = true;
       Call call{.door = door_, .batch = batch, .request = request, .out = to, .now = now_, .gate = gate_};
       answer_request(call);
+      if (call.then == Call::Then::close) last_word_said_ = true;
+      if (call.then == Call::Then::listen) listen();
       break;
     }
     case Event::expects:

@@ -20,6 +20,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/settle", settle, access::kToTake},
     {"POST", "/json", should_rate_limit, access::kToTake},
     {"GET", "/v1/explain", explain, access::kToExplain},
+    {"GET", "/v1/live", live},
     {"GET", "/v1/limits", list_limits},
     {"GET", "/rlconfig", policies},
     {"GET", "/metrics", metrics},
@@ -105,7 +106,7 @@ void answer_request(Call& call) {
       if (admit(call, r)) r.answer(call);
       return;
     }
-  refuse_method(call);
+  if (!show_ui(call)) refuse_method(call);
 }
 
 }  // namespace sluice::door::http

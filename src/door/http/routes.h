@@ -22,6 +22,8 @@ struct Call {
   Time now;
   access::Gate& gate;
   wire::HttpTarget target = {};
+  enum class Then : std::uint8_t { go_on, close, listen };  ///< listen: to /v1/live.
+  Then then = Then::go_on;
 
   bool close() const { return !request.keep_alive; }
   bool head_only() const { return request.method == "HEAD"; }
@@ -68,11 +70,15 @@ void policies(Call& call);
 void healthcheck(Call& call);
 // explain_route.cc,
 void explain(Call& call);
+// live_route.cc,
+void live(Call& call);
 // page_routes.cc.
 void list_limits(Call& call);
 void health(Call& call);
 void readiness(Call& call);
 void metrics(Call& call);
 void openapi(Call& call);
+// ui_route.cc: whether the path is one of the dashboard's, and then it is answered.
+bool show_ui(Call& call);
 
 }  // namespace sluice::door::http

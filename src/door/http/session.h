@@ -18,17 +18,29 @@ class HttpSession final : public BatchingSession<HttpDoor, HttpBatch> {
       : BatchingSession(door, host),
         parser_(door.options().limits),
         gate_(door.tokens(), door.options().denials) {}
+  ~HttpSession() override;
 
+  std::size_t feed(std::string_view in, Time now, std::string& out) override;
+  bool streaming() const override { return listening_; }
   void drain(std::string& out) override;
   void expire(net::Expiry why, std::string& out) override;
 
+  /// Of a listener to /v1/live: the next event, instead of one that is not written yet.
+  void tell(const std::shared_ptr<const std::string>& event);
+
  private:
+  using Batching = BatchingSession<HttpDoor, HttpBatch>;
   bool gather(std::string_view& rest, HttpBatch& batch, std::string& out) override;
   void run(wire::HttpParser::Event event, HttpBatch& batch, std::string& out);
+  void listen();
+  void write_event(bool behind, std::string& out);
 
   wire::HttpParser parser_;
   access::Gate gate_;
-  bool begun_ = false;  // A request has come in part.
+  bool begun_ = false;                        // A request has come in part.
+  bool listening_ = false;                    // To /v1/live: what else comes is not read.
+  int missed_ = 0;                            // Events in a row, since the peer has not read the one before.
+  std::shared_ptr<const std::string> event_;  // Not written yet.
 };
 
 }  // namespace sluice::door::http

@@ -1,0 +1,17 @@
+# sluice_embed(FOLDER file...) sets <file>_TEXT and <file>_TAG (dots as _) in the caller: a file's text, for a raw string literal, and
+# an ETag for it. A change of the file configures anew.
+function(sluice_embed folder)
+  foreach(name IN LISTS ARGN)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${folder}/${name})
+    file(READ ${folder}/${name} text)
+    string(FIND "${text}" ")embedded\"" ends)
+    if(NOT ends EQUAL -1)
+      message(FATAL_ERROR "${folder}/${name} holds the mark that ends its literal")
+    endif()
+    file(SHA256 ${folder}/${name} tag)
+    string(SUBSTRING ${tag} 0 16 tag)
+    string(REPLACE "." "_" variable ${name})
+    set(${variable}_TEXT "${text}" PARENT_SCOPE)
+    set(${variable}_TAG ${tag} PARENT_SCOPE)
+  endforeach()
+endfunction()

@@ -1,0 +1,98 @@
+"""What whoever runs a server can see of it: live events."""
+import json
+import unittest
+
+from harness import Folder, Server, connect, ping, until_end
+
+
+def get(address, target, fields=""):
+    """(status, head, body) of a response that ends with its connection."""
+    with connect(address) as s:
+        s.sendall(f"GET {target} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n{fields}\r\n".encode())
+        head, _, body = until_end(s).partition(b"\r\n\r\n")
+        return int(head.split()[1]), head.decode(), body.decode()
+
+
+def get_json(address, target):
+    status, _, body = get(address, target)
+    if status != 200:
+        raise AssertionError(f"{target}: {status} {body}")
+    return json.loads(body)
+
+
+class Listener:
+    """Of /v1/live: its events one by one."""
+
+    def __init__(self, address):
+        self.s = connect(address)
+        self.s.sendall(b"GET /v1/live HTTP/1.1\r\nHost: t\r\n\r\n")
+        self.file = self.s.makefile("rb")
+        self.head = b"".join(iter(lambda: self.file.readline(), b"\r\n"))
+
+    def event(self):
+        for line in self.file:
+            if line.startswith(b"data: "):
+                return json.loads(line[6:])
+        return None
+
+    def close(self):
+        self.file.close()
+        self.s.close()
+
+
+class Live(Folder):
+    def test_events_have_totals_of_limits_doors_and_store(self):
+        limits = self.write("limits.yaml", "limits:\n  api:\n    quota: 2/h\n  idle:\n    quota: 1/s\n")
+        with Server("--limits", limits, http="127.0.0.1:0") as server:
+            listener = Listener(server.addresses["http"])
+            self.assertIn(b"text/event-stream", listener.head)
+            first = listener.event()
+            self.assertEqual(first["limits"]["api"], {"allowed": 0, "refused": 0, "never": 0})
+            self.assertEqual(first["store"], {"kind": "local", "state": "up", "degraded": 0})
+            with server.connect() as s:
+                for _ in range(5):
+                    s.sendall(b"SLUICE.TAKE api alice\r\n")
+                    s.recv(1024)
+                s.sendall(b"SLUICE.TAKE api alice 3\r\n")
+                s.recv(1024)
+            event = listener.event()
+            while event["limits"]["api"]["never"] == 0:
+                event = listener.event()
+            self.assertEqual(event["limits"]["api"], {"allowed": 2, "refused": 3, "never": 1})
+            self.assertIn("idle", event["limits"])
+            self.assertEqual(event["doors"]["http"]["connections"], 1)
+            self.assertEqual(event["doors"]["resp"]["requests"], 6)
+            self.assertGreater(event["time"], first["time"])
+            self.assertEqual(event["started"], first["started"])
+            listener.close()
+
+    def test_a_listener_that_goes_or_does_not_read_harms_nobody(self):
+        names = "".join(f"  limit-with-a-long-name-{i:04}:\n    quota: 1/s\n" for i in range(1000))
+        limits = self.write("limits.yaml", "limits:\n" + names)
+        # A unix socket: the kernel keeps only some events for who does not read.
+        with Server("--limits", limits, "--threads", "1", "--output-time", "2s", http="unix:" + self.path("http")) as server:
+            gone = Listener(server.addresses["http"])
+            gone.event()
+            gone.close()
+            deaf = connect(server.addresses["http"])
+            deaf.sendall(b"GET /v1/live HTTP/1.1\r\nHost: t\r\n\r\n")
+            hears = Listener(server.addresses["http"])
+            self.assertGreater(len(hears.event()["limits"]), 900)
+            while hears.event()["doors"]["http"]["connections"] > 1:  # Until the deaf one was sent away.
+                with server.connect() as s:
+                    self.assertEqual(ping(s), b"+PONG\r\n")
+            hears.close()
+            deaf.close()
+
+    def test_ends_when_the_server_drains(self):
+        with Server(http="127.0.0.1:0") as server:
+            listener = Listener(server.addresses["http"])
+            listener.event()
+            self.assertEqual(server.end(), 0)
+            while listener.event() is not None:
+                pass
+            listener.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
