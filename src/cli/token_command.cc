@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -29,6 +30,7 @@ The token is shown this once: give it to the client. The line belongs into the s
 Exit code: 0 done, 2 wrong usage or an error.)";
 
 struct Options {
+  std::string action;
   std::string name;
   std::vector<std::string> roles, limits, domains;
   bool json = false;
@@ -81,12 +83,14 @@ int run(const Options& o) {
 
 void add_token(CLI::App& program, int& exit_code) {
   const auto options = std::make_shared<Options>();  // Lives as long as the callback, which shares it.
-  CLI::App* group = program.add_subcommand("token", "Make tokens, by which a server knows who may ask.");
-  group->require_subcommand(1);
-  group->footer(kFooter);
-  CLI::App* sub =
-      group->add_subcommand("new", "Print a new token once, and its line for the server's file of tokens.");
+  CLI::App* sub = program.add_subcommand(
+      "token",
+      "Make a token, by which a server knows who asks: print it once, and its line for the server's file.");
   sub->footer(kFooter);
+  sub->add_option("ACTION", options->action, "new.")
+      ->required()
+      ->type_name("")
+      ->check(CLI::IsMember({"new"}));
   sub->add_option("NAME", options->name, "Whose it is: letters, digits, \"_\", \"-\" and \".\".")
       ->required()
       ->type_name("");
