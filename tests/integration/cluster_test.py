@@ -3,53 +3,42 @@ primary that dies, under load, with every grant counted."""
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
-import threading
-import time
 import unittest
 
 from harness import WAIT, Server, eventually
 from proxies import free_port
-from stores import Client, command, metric, post, read_reply, well
-
-
-def ask(port, *words):
-    """The reply; an error's bytes; b"" from nobody."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), WAIT) as s:
-            s.sendall(command(*words))
-            return read_reply(s.makefile("rb"))
-    except OSError:
-        return b""
-    except AssertionError as e:
-        return e.args[0]
+from stores import Asker, Client, metric, post, total, well
+from stores import asked as ask
 
 
 class Cluster:
-    def __init__(self, node_timeout=2000):
+    """Without replicas, if it shall be so; what `announced` makes of a server's port, if anything, is the port that all are told."""
+
+    def __init__(self, node_timeout=2000, replicas=1, announced=None):
         self.folder = tempfile.mkdtemp(prefix="sluice-cluster-")
         self.running = {}
         self.ports = []
         self.bus = {}
-        while len(self.ports) < 6:
+        while len(self.ports) < 3 * (1 + replicas):
             port, bus = free_port(), free_port()
             if len({port, bus, *self.ports, *self.bus.values()}) == len(self.ports) * 2 + 2:
                 self.ports.append(port)
                 self.bus[port] = bus
+        self.announced = {p: announced(p) if announced else p for p in self.ports}
         for port in self.ports:
             self.start(port, node_timeout)
         for port in self.ports:
             eventually(lambda: ask(port, "PING") == b"PONG")
-        self.cli("--cluster", "create", *("127.0.0.1:%d@%d" % (p, self.bus[p]) for p in self.ports), "--cluster-replicas", "1",
+        self.cli("--cluster", "create", *("127.0.0.1:%d@%d" % (p, self.bus[p]) for p in self.ports), "--cluster-replicas", str(replicas),
                  "--cluster-yes")
         for port in self.ports:
             eventually(lambda: b"cluster_state:ok" in ask(port, "CLUSTER", "INFO"))
         # A replica says so itself at once; that it is none of the primaries reaches the others by gossip, later.
         for port in self.ports:
-            eventually(lambda: ask(port, "CLUSTER", "NODES").count(b"slave") == 3)
-        eventually(lambda: sum(b"master_link_status:up" in ask(p, "INFO", "replication") for p in self.ports) == 3)
+            eventually(lambda: ask(port, "CLUSTER", "NODES").count(b"slave") == 3 * replicas)
+        eventually(lambda: sum(b"master_link_status:up" in ask(p, "INFO", "replication") for p in self.ports) == 3 * replicas)
 
     def start(self, port, node_timeout):
         folder = os.path.join(self.folder, str(port))
@@ -57,7 +46,7 @@ class Cluster:
         self.running[port] = subprocess.Popen(
             ["redis-server", "--port", str(port), "--cluster-port", str(self.bus[port]), "--bind", "127.0.0.1", "--dir", folder,
              "--save", "", "--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout), "--repl-diskless-sync-delay", "0",
-             "--cluster-replica-validity-factor", "0", "--logfile", "log"], stdout=subprocess.DEVNULL)
+             "--cluster-replica-validity-factor", "0", "--cluster-announce-port", str(self.announced[port]), "--logfile", "log"], stdout=subprocess.DEVNULL)
 
     def __enter__(self):
         return self
@@ -121,7 +110,7 @@ class Cluster:
 
     @property
     def url(self):
-        return "redis+cluster://" + ",".join("127.0.0.1:%d" % p for p in self.ports[:3])
+        return "redis+cluster://" + ",".join("127.0.0.1:%d" % self.announced[p] for p in self.ports[:3])
 
     def server(self, *arguments, deadline="10s", **more):
         server = Server("--store", self.url, "--store-deadline", deadline, "--on-store-failure", "deny", *arguments, http="127.0.0.1:0", **more)
@@ -131,47 +120,6 @@ class Cluster:
 
 def name(key):
     return "sluice:{#throttle:%s}" % key
-
-
-class Asker(threading.Thread):
-    """Asks for keys in turn until told to stop; counts grants by key."""
-
-    def __init__(self, server, keys, burst, pause=0.0):
-        super().__init__(daemon=True)
-        self.client, self.keys, self.burst, self.pause = Client(server), keys, burst, pause
-        self.granted = dict.fromkeys(keys, 0)
-        self.in_vain = 0  # Rounds in a row without a grant.
-        self.stopped = False
-        self.failed = None
-        self.start()
-
-    def run(self):
-        try:
-            while not self.stopped:
-                for key in self.keys:
-                    self.client.send(key, self.burst - 1, 1, 86400)
-                before = sum(self.granted.values())
-                for key in self.keys:
-                    self.granted[key] += self.client.reply()[0] == 0
-                self.in_vain = self.in_vain + 1 if sum(self.granted.values()) == before else 0
-                time.sleep(self.pause)
-        except Exception as e:  # Told by end(), on the test's own thread.
-            self.failed = e
-
-    def end(self):
-        self.stopped = True
-        self.join()
-        if self.failed:
-            raise self.failed
-        return self.granted
-
-
-def total(askers):
-    granted = {}
-    for asker in askers:
-        for key, n in asker.end().items():
-            granted[key] = granted.get(key, 0) + n
-    return granted
 
 
 def of_two(domain, user, path, **more):

@@ -5,7 +5,8 @@
         proxy.fault = None                # behaves again
 
 It knows the protocol well enough to see whole commands and whole replies, so it can say of each call of the script whether it
-ran in the store and whether its reply was passed on.
+ran in the store and whether its reply was passed on. Sentinels and replicas may come through it as well: what a primary streams to
+its replica is passed on as it is, or, with `proxy.lags = True`, kept back, as a replica that has not yet heard of the latest writes.
 """
 import asyncio
 import collections
@@ -103,15 +104,24 @@ def words_of(data):
 
 class Command:
     def __init__(self, words):
+        self.begins_stream = words[0].upper() in (b"PSYNC", b"SYNC")
         self.is_call = words[0] in CALLS and words[3] != CENSUS
         self.size = int(words[2]) if self.is_call else 0                             # Its keys.
         self.keys = sum(not k.startswith(OWN) for k in words[3:3 + self.size])  # Those that somebody asked for.
 
 
+PUSHED = Command([b""])  # What a reply belongs to that nobody asked for: messages to who has subscribed.
+
+
 class FaultProxy:
-    def __init__(self, redis):
+    """`redis` is one of stores.py, or a port of 127.0.0.1. With `tls`, (context of a server, context of a client), both sides are TLS, and
+    the server is asked on that port."""
+
+    def __init__(self, redis, tls=None):
         self.redis = redis
+        self.tls = tls
         self.fault = None
+        self.lags = False
         self.calls = 0           # Calls of the script that came from Sluice.
         self.answered = 0        # Those whose reply was passed on whole.
         self.lost_keys = 0       # Keys in the calls that ran and whose reply was not passed on; those apart.
@@ -133,7 +143,12 @@ class FaultProxy:
 
     @property
     def url(self):
-        return "redis://127.0.0.1:%d" % self.port
+        return "%s://127.0.0.1:%d" % ("rediss" if self.tls else "redis", self.port)
+
+    async def connect(self):
+        if isinstance(self.redis, int):
+            return await asyncio.open_connection("127.0.0.1", self.redis, limit=1 << 20, ssl=self.tls and self.tls[1])
+        return await asyncio.open_unix_connection(self.redis.socket, limit=1 << 20)
 
     def run(self, ready):
         async def main():
@@ -170,12 +185,17 @@ class Connection:
         self.waiting = collections.deque()  # Of the commands that were passed on.
         self.held = b""
         self.gone = False  # Sluice gets nothing more.
+        self.streams = False
 
     async def run(self):
+        if self.proxy.tls:  # Until start_tls(): its first bytes are not for us.
+            self.writer.transport.pause_reading()
         await self.behaves()
         if isinstance(self.proxy.fault, Refuse):
             return
-        from_store, self.store = await asyncio.open_unix_connection(self.proxy.redis.socket, limit=1 << 20)
+        if self.proxy.tls:
+            await self.writer.start_tls(self.proxy.tls[0])
+        from_store, self.store = await self.proxy.connect()
         tasks = [asyncio.create_task(t) for t in (self.requests(), self.replies(from_store), self.refusal())]
         done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for t in pending:
@@ -209,6 +229,9 @@ class Connection:
             if isinstance(self.proxy.fault, BlackHole):
                 data.clear()  # What comes behind a hole begins in the middle: the connection is of no more use.
                 self.gone = True
+            if self.streams:
+                self.store.write(part)
+                continue
             data += part
             try:
                 while data:
@@ -221,20 +244,29 @@ class Connection:
     def request(self, words, whole):
         command = Command(words)
         self.proxy.calls += command.is_call
+        self.streams |= command.begins_stream
         if not self.gone:
-            self.waiting.append(command)
+            if not self.streams:
+                self.waiting.append(command)
             self.store.write(whole)
 
     async def replies(self, from_store):
-        data = bytearray()
+        data, kept = bytearray(), bytearray()
         while part := await from_store.read(65536):
+            if self.streams:
+                await self.behaves()
+                kept += part
+                if not self.proxy.lags:  # Else, if the primary ends meanwhile, its replica never hears of it.
+                    self.writer.write(kept)
+                    kept.clear()
+                continue
             data += part
             try:
                 while data:
                     end = reply_end(data)
                     reply = bytes(data[:end])
                     del data[:end]
-                    await self.reply(self.waiting.popleft(), reply)
+                    await self.reply(self.waiting.popleft() if self.waiting else PUSHED, reply)
             except Incomplete:
                 pass
 
@@ -271,3 +303,5 @@ class Connection:
         self.gone = True
         if self.writer.can_write_eof():
             self.writer.write_eof()
+        else:
+            self.writer.close()

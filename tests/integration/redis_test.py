@@ -1,9 +1,6 @@
 """Servers that share their buckets in a real redis-server, and what holds when that goes away."""
 import os
-import shutil
 import signal
-import socket
-import subprocess
 import tempfile
 import threading
 import time
@@ -12,7 +9,7 @@ import urllib.request
 
 import harness
 from harness import Server, eventually
-from proxies import free_port
+from sentinels import Watched
 from stores import PROGRAMS, Client, Redis, command, metric, post, shared, with_every_program
 
 
@@ -257,66 +254,15 @@ class Shared(unittest.TestCase):
 
 
 class Failover(unittest.TestCase):
-    """A primary, a replica and three sentinels; the primary is killed under load."""
-
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="sluice-sentinel-")
-        self.running = []
-        self.addCleanup(self.clean)
-        self.ports = [free_port() for _ in range(5)]
-        self.primary = self.run_redis(self.ports[0])
-        self.replica = self.run_redis(self.ports[1], "--replicaof", "127.0.0.1", str(self.ports[0]))
-        eventually(lambda: b"master_link_status:up" in self.ask(self.ports[1], "INFO", "replication"))
-        for port in self.ports[2:]:
-            path = os.path.join(self.folder, "sentinel-%d.conf" % port)
-            with open(path, "w") as f:
-                f.write("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d 2\nsentinel down-after-milliseconds main 300\n"
-                        "sentinel failover-timeout main 3000\n" % (port, self.folder, self.ports[0]))
-            self.running.append(subprocess.Popen(["redis-server", path, "--sentinel"], stdout=subprocess.DEVNULL))
-        for port in self.ports[2:]:
-            eventually(lambda: b"num-other-sentinels\r\n$1\r\n2" in self.ask(port, "SENTINEL", "MASTER", "main"))
-            eventually(lambda: b"num-slaves\r\n$1\r\n1" in self.ask(port, "SENTINEL", "MASTER", "main"))
-
-    def clean(self):
-        for p in self.running:
-            p.kill()
-            p.wait()
-        shutil.rmtree(self.folder)
-
-    def run_redis(self, port, *more):
-        p = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
-                              "--repl-diskless-sync-delay", "0", *more], stdout=subprocess.DEVNULL)
-        self.running.append(p)
-        eventually(lambda: self.ask(port, "PING").startswith(b"+PONG"))
-        return p
-
-    @staticmethod
-    def ask(port, *words):
-        try:
-            with socket.create_connection(("127.0.0.1", port), 2) as s:
-                s.sendall(command(*words))
-                s.settimeout(0.2)
-                data = b""
-                try:
-                    while part := s.recv(65536):
-                        data += part
-                        if data.startswith(b"+"):
-                            break
-                except TimeoutError:
-                    pass
-                return data
-        except OSError:
-            return b""
-
     def test_the_new_primary_is_found_and_knows_what_was_charged(self):
-        url = "redis+sentinel://" + ",".join("127.0.0.1:%d" % p for p in self.ports[2:]) + "/main"
-        with Server("--store", url, "--store-deadline", "5s", "--on-store-failure", "deny", "--threads", "1", http="127.0.0.1:0") as server:
+        with Watched(PROGRAMS[0]) as watched, Server("--store", watched.url, "--store-deadline", "5s", "--on-store-failure", "deny", "--threads", "1",
+                                                     http="127.0.0.1:0") as server:
             server.eventually_says("store: connected to")
             client = Client(server)
             granted = sum(client.throttle("k", 9, 1, 86400)[0] == 0 for _ in range(6))
             self.assertEqual(granted, 6)
-            eventually(lambda: self.ask(self.ports[1], "EXISTS", "sluice:{#throttle:k}").startswith(b":1"))
-            self.primary.kill()
+            eventually(lambda: watched.replica.ask("EXISTS", "sluice:{#throttle:k}") == b":1")
+            watched.primary.kill()
 
             def well():
                 nonlocal granted
@@ -327,7 +273,7 @@ class Failover(unittest.TestCase):
             for _ in range(20):
                 granted += client.throttle("k", 9, 1, 86400)[0] == 0
             self.assertEqual(granted, 10)  # One burst, over both primaries.
-            self.assertIn(str(self.ports[1]), server.said())
+            self.assertIn(str(watched.ways[1].port), server.said())
 
 
 class UsageTest(unittest.TestCase):

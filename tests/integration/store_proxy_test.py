@@ -26,9 +26,10 @@ class Way(unittest.TestCase):
     def setUp(self):
         self.redis = self.enterContext(Redis(self.program))
         self.proxy = self.enterContext(FaultProxy(self.redis))
+        self.url = self.proxy.url
 
     def server(self, *arguments, deadline="200ms", rule="deny"):
-        server = self.enterContext(Server("--store", self.proxy.url, "--store-deadline", deadline, "--on-store-failure", rule,
+        server = self.enterContext(Server("--store", self.url, "--store-deadline", deadline, "--on-store-failure", rule,
                                           "--threads", "2", *arguments, http="127.0.0.1:0"))
         well(server)
         return server

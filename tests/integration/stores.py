@@ -126,6 +126,18 @@ def read_reply(file):
     return line[1:]
 
 
+def asked(port, *words):
+    """The reply of whoever listens there; an error's bytes; b"" from nobody."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), harness.WAIT) as s:
+            s.sendall(command(*words))
+            return read_reply(s.makefile("rb"))
+    except OSError:
+        return b""
+    except AssertionError as e:
+        return e.args[0]
+
+
 class Client:
     """CL.THROTTLE over one connection."""
 
@@ -231,6 +243,47 @@ class Load:
         if self.failures or any(t.is_alive() for t in self.threads):
             raise AssertionError(self.failures or "a request was not answered")
         return self
+
+
+class Asker(threading.Thread):
+    """Asks for keys in turn until told to stop; counts grants by key."""
+
+    def __init__(self, server, keys, burst, pause=0.0):
+        super().__init__(daemon=True)
+        self.client, self.keys, self.burst, self.pause = Client(server), keys, burst, pause
+        self.granted = dict.fromkeys(keys, 0)
+        self.in_vain = 0  # Rounds in a row without a grant.
+        self.stopped = False
+        self.failed = None
+        self.start()
+
+    def run(self):
+        try:
+            while not self.stopped:
+                for key in self.keys:
+                    self.client.send(key, self.burst - 1, 1, 86400)
+                before = sum(self.granted.values())
+                for key in self.keys:
+                    self.granted[key] += self.client.reply()[0] == 0
+                self.in_vain = self.in_vain + 1 if sum(self.granted.values()) == before else 0
+                time.sleep(self.pause)
+        except Exception as e:  # Told by end(), on the test's own thread.
+            self.failed = e
+
+    def end(self):
+        self.stopped = True
+        self.join()
+        if self.failed:
+            raise self.failed
+        return self.granted
+
+
+def total(askers):
+    granted = {}
+    for asker in askers:
+        for key, n in asker.end().items():
+            granted[key] = granted.get(key, 0) + n
+    return granted
 
 
 def charged(redis, key, burst):

@@ -15,14 +15,11 @@ import threading
 import unittest
 
 import grpc_test  # Before the harness: it finds a Python with grpcio.
+from certificates import issue, make_ca, openssl
 from grpc_test import OK, grpc, request
 from harness import WAIT, Folder, Server, connect, eventually, run
 
 POLICY = "domain: test\ndescriptors:\n  - key: user\n    rate_limit: {unit: hour, requests_per_unit: 100}\n"
-
-
-def openssl(*arguments, cwd):
-    subprocess.run(["openssl", *arguments], cwd=cwd, check=True, capture_output=True, timeout=WAIT)
 
 
 class Tls(Folder):
@@ -31,19 +28,9 @@ class Tls(Folder):
         cls.made = tempfile.mkdtemp(prefix="sluice-tls-")
         cls.addClassCleanup(shutil.rmtree, cls.made)
         for ca in ("ca", "other-ca"):
-            openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{ca}.key", "-out", f"{ca}.pem", "-days", "2",
-                    "-subj", f"/CN={ca}", cwd=cls.made)
-        cls.issue("server", "ca")
-        cls.issue("renewed", "ca")
-        cls.issue("client", "ca")
-        cls.issue("stranger", "other-ca")
-
-    @classmethod
-    def issue(cls, name, ca):
-        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
-                f"{name}.csr", "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", cwd=cls.made)
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial", "-days", "2",
-                "-copy_extensions", "copy", "-out", f"{name}.pem", cwd=cls.made)
+            make_ca(cls.made, ca)
+        for name, ca in (("server", "ca"), ("renewed", "ca"), ("client", "ca"), ("stranger", "other-ca")):
+            issue(cls.made, name, ca)
 
     def setUp(self):
         super().setUp()

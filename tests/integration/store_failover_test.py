@@ -1,0 +1,106 @@
+"""Failovers by real sentinels under load, every grant counted: a primary that is killed with writes that its replica has not heard of,
+beside the same without floors; a primary that is cut off; and each other part killed."""
+import unittest
+
+from fault_proxy import Freeze
+from harness import Server, eventually
+from sentinels import Watched
+from stores import PROGRAMS, Asker, charged, metric, total, well
+
+BURST, KEYS = 400, ["k%d" % i for i in range(12)]
+HEARD, LOST = 30, 60  # Grants a key, or so, before the replica lags, and from then until the primary ends.
+
+
+class Failover(unittest.TestCase):
+    program = PROGRAMS[0]
+
+    def servers(self, watched, *arguments, deadline="100ms"):
+        """Two, under load."""
+        servers = [self.enterContext(Server("--store", watched.url, "--store-deadline", deadline, "--on-store-failure", "deny", *arguments,
+                                            "--threads", "1", http="127.0.0.1:0")) for _ in range(2)]
+        for server in servers:
+            well(server)
+        return servers, [Asker(s, KEYS, BURST, 0.002) for s in servers]
+
+    @staticmethod
+    def granted(askers):
+        return sum(sum(a.granted.values()) for a in askers)
+
+    def until(self, askers, more):
+        """So many grants a key more."""
+        before = self.granted(askers)
+        eventually(lambda: self.granted(askers) > before + more * len(KEYS) or any(a.failed for a in askers))
+
+    def to_the_end(self, servers, askers):
+        """Until nothing is granted any more; what was, by key."""
+        for server in servers:
+            well(server)
+        for asker in askers:
+            asker.in_vain = 0
+        eventually(lambda: all(a.failed or a.in_vain > 50 for a in askers))
+        return total(askers)
+
+    def killed(self, floors):
+        """(granted beyond the burst, of what was lost), in all."""
+        with Watched(self.program) as watched:
+            servers, askers = self.servers(watched, "--store-floors", floors)
+            self.until(askers, HEARD)
+            watched.ways[0].lags = True
+            self.until(askers, LOST)
+            watched.primary.kill()
+            before = self.granted(askers)
+            eventually(watched.promoted)
+            heard = {key: charged(watched.replica, key, BURST) for key in KEYS} if floors == "false" else {}
+            granted = self.to_the_end(servers, askers)
+            beyond = sum(max(n - BURST, 0) for n in granted.values())
+            unknown = sum(metric(s, "sluice_store_unknown_tokens_total") for s in servers)
+            print("floors %s: %d of %d tokens granted when the primary ended; %d beyond the bursts of %d; at most %d short; at most %d in doubt" % (
+                floors, before, BURST * len(KEYS), beyond, BURST * len(KEYS), max(BURST - n for n in granted.values()), unknown))
+            for key, n in granted.items():
+                self.assertLessEqual(n, 2 * BURST, key)  # One capacity, whatever is lost.
+                self.assertGreaterEqual(n, BURST - unknown, key)
+            return beyond, heard
+
+    def test_a_killed_primary_with_floors_and_without(self):
+        beyond, _ = self.killed("true")
+        control, heard = self.killed("false")
+        # What each of two servers told last is later than all but the other's last round.
+        self.assertLess(beyond, LOST * len(KEYS) // 4)
+        self.assertGreater(control, LOST * len(KEYS) // 2)
+        self.assertGreater(control, 4 * beyond)
+        self.assertTrue(heard)
+
+    def test_a_primary_that_is_cut_off_and_comes_back(self):
+        with Watched(self.program) as watched:
+            servers, askers = self.servers(watched)
+            self.until(askers, HEARD)
+            watched.ways[0].fault = Freeze()  # It runs on, and neither sentinels nor servers nor its replica get through.
+            eventually(watched.promoted)
+            self.until(askers, HEARD)
+            watched.ways[0].fault = None
+            eventually(lambda: watched.is_primary(watched.primary) is False)
+            granted = self.to_the_end(servers, askers)
+            unknown = sum(metric(s, "sluice_store_unknown_tokens_total") for s in servers)
+            beyond = sum(max(n - BURST, 0) for n in granted.values())
+            print("cut off: %d beyond the bursts of %d" % (beyond, BURST * len(KEYS)))
+            self.assertLess(beyond, LOST * len(KEYS) // 4)
+            for n in granted.values():
+                self.assertGreaterEqual(n, BURST - unknown)
+
+    def test_a_replica_and_sentinels_that_are_killed_cost_nothing(self):
+        with Watched(self.program) as watched:
+            servers, askers = self.servers(watched, deadline="20s")
+            self.until(askers, HEARD)
+            watched.replica.kill()
+            self.until(askers, HEARD)
+            for sentinel in watched.sentinels.values():
+                watched.end(sentinel)
+                self.until(askers, HEARD)
+            self.assertEqual(self.to_the_end(servers, askers), dict.fromkeys(KEYS, BURST))
+            for server in servers:
+                self.assertEqual(metric(server, 'sluice_store_asks_total{origin="degraded"}'), 0)
+                self.assertEqual(metric(server, "sluice_store_outcome_unknown_total"), 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
