@@ -13,7 +13,7 @@ from cluster_test import Cluster
 from fault_proxy import FaultProxy
 from proxies import free_port
 from sentinels import Watched
-from stores import PROGRAMS, Redis, asked
+from stores import Redis, asked, with_every_program
 
 
 class Way(store_proxy_test.Way):
@@ -99,6 +99,7 @@ class ClusterWay(Way):
 
 
 del Way  # Not a test itself.
+globals().update(with_every_program(Tls, Sentinel))
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
