@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
+from fault_proxy import FaultProxy
 from harness import WAIT, Server, eventually
 from proxies import free_port
 from stores import Asker, Client, metric, post, total, well
@@ -116,6 +117,41 @@ class Cluster:
         server = Server("--store", self.url, "--store-deadline", deadline, "--on-store-failure", "deny", *arguments, http="127.0.0.1:0", **more)
         well(server)
         return server
+
+
+class Together:
+    """The proxies of a Cluster's servers as one, and what they hold as if one server did."""
+
+    def __init__(self):
+        self.proxies = {}
+
+    def announced(self, port):
+        self.proxies[port] = FaultProxy(port)
+        return self.proxies[port].port
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for proxy in self.proxies.values():
+            proxy.__exit__()
+
+    def ask(self, *words):
+        replies = [r for r in (asked(port, *words) for port in self.proxies) if not (isinstance(r, bytes) and r.startswith(b"-"))]
+        return b"".join(b"$-1" if r is None and words[0] == "GET" else r for r in replies)
+
+    @property
+    def fault(self):
+        return next(iter(self.proxies.values())).fault
+
+    @fault.setter
+    def fault(self, fault):
+        for proxy in self.proxies.values():
+            proxy.fault = fault
+
+    def __getattr__(self, name):
+        """A count, of all."""
+        return sum(getattr(proxy, name) for proxy in self.proxies.values())
 
 
 def name(key):

@@ -61,6 +61,17 @@ class Watched:
         return "redis+sentinel://" + ",".join("127.0.0.1:%d" % p for p in self.sentinels) + "/main"
 
     @staticmethod
+    def keys(count):
+        return ["k%d" % i for i in range(count)]
+
+    def lag(self):
+        """From now on the replica hears of nothing new."""
+        self.ways[0].lags = True
+
+    def kill_primary(self):
+        self.primary.kill()
+
+    @staticmethod
     def is_primary(redis):
         """None if it does not say: whom sentinels make a replica, that hangs up on everyone."""
         try:

@@ -9,11 +9,11 @@ import unittest
 
 import store_proxy_test
 from certificates import issue, make_ca
-from cluster_test import Cluster
+from cluster_test import Cluster, Together
 from fault_proxy import FaultProxy
 from proxies import free_port
 from sentinels import Watched
-from stores import Redis, asked, with_every_program
+from stores import Redis, with_every_program
 
 
 class Way(store_proxy_test.Way):
@@ -54,41 +54,6 @@ class Sentinel(Way):
         # It fails nothing over: here the way alone is at fault.
         watched = self.enterContext(Watched(self.program, sentinels=1, down_after_ms=600_000))
         self.redis, self.proxy, self.url = watched.primary, watched.ways[0], watched.url
-
-
-class Together:
-    """The proxies of a Cluster's servers as one, and what they hold as if one server did."""
-
-    def __init__(self):
-        self.proxies = {}
-
-    def announced(self, port):
-        self.proxies[port] = FaultProxy(port)
-        return self.proxies[port].port
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for proxy in self.proxies.values():
-            proxy.__exit__()
-
-    def ask(self, *words):
-        replies = [r for r in (asked(port, *words) for port in self.proxies) if not (isinstance(r, bytes) and r.startswith(b"-"))]
-        return b"".join(b"$-1" if r is None and words[0] == "GET" else r for r in replies)
-
-    @property
-    def fault(self):
-        return next(iter(self.proxies.values())).fault
-
-    @fault.setter
-    def fault(self, fault):
-        for proxy in self.proxies.values():
-            proxy.fault = fault
-
-    def __getattr__(self, name):
-        """A count, of all."""
-        return sum(getattr(proxy, name) for proxy in self.proxies.values())
 
 
 class ClusterWay(Way):
