@@ -46,8 +46,7 @@ bool Cluster::up(std::uint16_t slot) const {
 
 void Cluster::send(std::uint16_t slot, std::string_view command, Caller& caller) {
   const auto owner = map_.owner(slot);
-  if (owner == SlotMap::kNone)
-    return caller.lost(Loss::not_sent, "no server is known to have the key's slot");
+  if (owner == SlotMap::kNone) return caller.lost(Loss::not_sent, no_map_);
   if (free_.empty()) {
     calls_.push_back(std::make_unique<Call>(*this));
     free_.push_back(calls_.back().get());
@@ -138,6 +137,9 @@ void Cluster::Slots::replied(Reply reply) {
   auto map = SlotMap::read(reply, from);
   if (map && map->covered() > 0) return cluster.learned(std::move(*map));
   // A server that knows of no slots was reset or is not of a cluster; another is asked at the next tick.
+  cluster.no_map_ =
+      from.text() + (map ? ": it is of a Cluster, in which no slots are given to servers yet"
+                         : ": " + map.error().message + "; is it of a Cluster? redis:// is for one server");
 }
 
 void Cluster::learned(SlotMap map) {

@@ -96,7 +96,8 @@ class Cluster final : private Client::Listener {
   std::vector<Client*> primaries_;  // Of map_.primaries(), in their order.
   Slots slots_{*this};
   Ignored ignored_;
-  bool moved_ = true;   // The map is not to be trusted.
+  std::string no_map_ = "no server is known to have the key's slot";  // Or what was said instead of a map.
+  bool moved_ = true;                                                 // The map is not to be trusted.
   bool sweep_ = false;  // Servers may be there that are not in the map.
   Time refreshed_{};
   std::size_t asked_ = 0;  // Which client was asked for the map last.

@@ -18,7 +18,8 @@ constexpr std::size_t kClusterCalls = 64;
 constexpr auto relaxed = std::memory_order_relaxed;
 
 std::string described(const redis::Client& client) {
-  return client.address().text() + ", version " + client.version();
+  // Who does not know HELLO tells its version later.
+  return client.address().text() + (client.version().empty() ? "" : ", version " + client.version());
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 """Servers that share their buckets in a real redis-server, and what holds when that goes away."""
+import itertools
 import os
 import signal
 import tempfile
@@ -9,6 +10,7 @@ import urllib.request
 
 import harness
 from harness import Server, eventually
+from proxies import free_port
 from sentinels import Watched
 from stores import PROGRAMS, Client, Redis, command, metric, post, shared, with_every_program
 
@@ -241,6 +243,21 @@ class Shared(unittest.TestCase):
             self.assertEqual(replica.ask("REPLICAOF", "127.0.0.1", "1"), b"+OK")
             self.assertEqual(client.throttle("k", 2, 1, 3600)[0], 1)
             server.eventually_says("READONLY")
+
+    def test_what_is_no_cluster_is_told_with_the_mend(self):
+        for mode, words in (((), "cluster support disabled"), (("--cluster-enabled", "yes"), "no slots")):
+            port = free_port()
+            pauses = itertools.count(1)
+
+            def said():
+                """Of a server that is asked first when it has, or ought to have, heard that there is no map."""
+                with Server("--store", "redis+cluster://127.0.0.1:%d" % port, "--on-store-failure", "deny") as server:
+                    time.sleep(0.3 * next(pauses))
+                    Client(server).throttle("k", 2, 1, 3600)
+                    server.eventually_says(" warning store:")
+                    return server.said()
+            with self.subTest(mode), Redis(self.program, *mode, port=port):
+                eventually(lambda: words in (text := said()) and "127.0.0.1:%d: " % port in text)
 
     def test_passwords_users_and_databases(self):
         with Redis(self.program, "--requirepass", "se cret") as redis:
