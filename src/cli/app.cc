@@ -161,8 +161,10 @@ void Program::add_asks() {
 }
 
 void Program::add_top() {
-  CLI::App* sub = command("top", "Watch the decisions by limit of a running server. q quits.",
-                          "  sluice top\n  sluice top --server 10.0.0.7:8080 --once --json\n");
+  CLI::App* sub =
+      command("top", "Watch the decisions by limit, or the heaviest keys, of a running server. q quits.",
+              "  sluice top\n  sluice top --by refused --limit login\n  sluice top --server 10.0.0.7:8080 "
+              "--once --json\n");
   TopOptions& o = top_options;
   sub->add_option("--server", o.server, "The server's HTTP door: host:port or unix:/path.")
       ->capture_default_str()
@@ -171,6 +173,11 @@ void Program::add_top() {
   sub->add_option("--interval", o.interval, "Time between two looks.")
       ->capture_default_str()
       ->type_name("DURATION");
+  sub->add_option("--by", o.by, "Keys instead of limits: those that are asked for most, or refused most.")
+      ->check(CLI::IsMember({"asked", "refused"}))
+      ->type_name("asked|refused");
+  sub->add_option("--limit", o.limit, "With --by: the keys of this limit alone.")->type_name("NAME");
+  sub->add_option("-n", o.n, "With --by: so many keys.")->check(CLI::Range(1, 1000))->capture_default_str();
   sub->add_flag("--once", o.once, "Look at one interval, print it and end.");
   add_json(sub, o.json);
   sub->callback([this] { exit_code = top(top_options); });

@@ -40,6 +40,9 @@ struct TopOptions {
   std::string server = "127.0.0.1:8080";
   WayOptions way;
   std::string interval = "1s";
+  std::string by;     ///< asked, refused: keys; empty: limits.
+  std::string limit;  ///< Of keys: of this limit; empty: of all.
+  std::int64_t n = 20;
   bool once = false;
   bool json = false;
 };

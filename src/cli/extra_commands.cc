@@ -4,6 +4,7 @@
 #include "cli/explain_command.h"
 #include "cli/simulate_command.h"
 #include "cli/token_command.h"
+#include "cli/why_command.h"
 #include "policy/limits_yaml.h"
 
 namespace sluice::cli {
@@ -19,7 +20,7 @@ void add_simulate_here(CLI::App& program, int& exit_code) {
 }
 
 using Add = void (*)(CLI::App&, int&);
-constexpr Add kCommands[] = {add_explain, add_eval, add_simulate_here, add_token};
+constexpr Add kCommands[] = {add_explain, add_eval, add_simulate_here, add_token, add_why};
 
 }  // namespace
 

@@ -1,10 +1,7 @@
-#include <poll.h>
-#include <termios.h>
-#include <unistd.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 
 #include "cli/app.h"
@@ -12,10 +9,14 @@
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/metrics_text.h"
+#include "cli/seen_text.h"
+#include "cli/terminal.h"
 
 namespace sluice::cli {
 
 namespace {
+
+constexpr Duration kTimeout = std::chrono::seconds(5);
 
 struct Look {
   std::map<std::string, LimitCounts> limits;
@@ -28,13 +29,16 @@ struct Row {
   double allowed, refused;
 };
 
+enum class Sort : std::uint8_t { rate, refused, name };
+constexpr const char* kSortNames[] = {"rate", "refused", "name"};
+
 Result<Look> look(const net::Address& server, const Way& way) {
-  auto text = http_get(server, "/metrics", std::chrono::seconds(5), way);
+  auto text = http_get(server, "/metrics", kTimeout, way);
   if (!text) return text.error();
   return Look{limit_counts(*text), Clock::now()};
 }
 
-std::vector<Row> rows_between(const Look& before, const Look& after) {
+std::vector<Row> rows_between(const Look& before, const Look& after, Sort sort) {
   const double seconds = std::max(1e-9, std::chrono::duration<double>(after.at - before.at).count());
   std::vector<Row> rows;
   for (const auto& [name, now] : after.limits) {
@@ -45,69 +49,107 @@ std::vector<Row> rows_between(const Look& before, const Look& after) {
     rows.push_back(
         {name, rate(was.allowed, now.allowed), rate(was.refused, now.refused), now.allowed, now.refused});
   }
-  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-    const double x = a.allowed_rate + a.refused_rate, y = b.allowed_rate + b.refused_rate;
-    return x != y ? x > y : a.limit < b.limit;
+  std::sort(rows.begin(), rows.end(), [sort](const Row& a, const Row& b) {
+    const auto of = [sort](const Row& r) {
+      return sort == Sort::name ? 0 : r.refused_rate + (sort == Sort::rate ? r.allowed_rate : 0);
+    };
+    return of(a) != of(b) ? of(a) > of(b) : a.limit < b.limit;
   });
   return rows;
 }
 
-void print(const std::vector<Row>& rows, bool json, std::size_t most) {
-  if (json) {
-    std::string list;
-    for (const Row& r : rows) {
-      char numbers[256];
-      std::snprintf(
-          numbers, sizeof numbers,
-          ",\"allowed_per_second\":%.1f,\"refused_per_second\":%.1f,\"allowed\":%.0f,\"refused\":%.0f}",
-          r.allowed_rate, r.refused_rate, r.allowed, r.refused);
-      list += (list.empty() ? "{\"limit\":" : ",{\"limit\":") + json_string(r.limit) + numbers;
-    }
-    std::printf("{\"limits\":[%s]}\n", list.c_str());
-    return;
+std::string limits_json(const std::vector<Row>& rows) {
+  std::string list;
+  for (const Row& r : rows) {
+    char numbers[256];
+    std::snprintf(
+        numbers, sizeof numbers,
+        ",\"allowed_per_second\":%.1f,\"refused_per_second\":%.1f,\"allowed\":%.0f,\"refused\":%.0f}",
+        r.allowed_rate, r.refused_rate, r.allowed, r.refused);
+    list += (list.empty() ? "{\"limit\":" : ",{\"limit\":") + json_string(r.limit) + numbers;
   }
-  std::printf("%-32s %12s %12s %8s %16s %16s\n", "LIMIT", "ALLOWED/s", "REFUSED/s", "REFUSED", "ALLOWED ALL",
-              "REFUSED ALL");
+  return "{\"limits\":[" + list + "]}\n";
+}
+
+std::string limits_text(const std::vector<Row>& rows, std::size_t most) {
+  char line[256];
+  std::snprintf(line, sizeof line, "%-32s %12s %12s %8s %16s %16s\n", "LIMIT", "ALLOWED/s", "REFUSED/s",
+                "REFUSED", "ALLOWED ALL", "REFUSED ALL");
+  std::string out(line);
   for (std::size_t i = 0; i < std::min(rows.size(), most); ++i) {
     const Row& r = rows[i];
     const double all = r.allowed_rate + r.refused_rate;
-    std::printf("%-32.32s %12.1f %12.1f %7.1f%% %16.0f %16.0f\n", r.limit.c_str(), r.allowed_rate,
-                r.refused_rate, all > 0 ? 100 * r.refused_rate / all : 0, r.allowed, r.refused);
+    std::snprintf(line, sizeof line, "%-32.32s %12.1f %12.1f %7.1f%% %16.0f %16.0f\n", r.limit.c_str(),
+                  r.allowed_rate, r.refused_rate, all > 0 ? 100 * r.refused_rate / all : 0, r.allowed,
+                  r.refused);
+    out += line;
   }
-  if (rows.empty()) std::printf("(no decision so far)\n");
+  if (rows.empty()) out += "(no decision so far)\n";
+  return out;
 }
 
-/// Keys come one by one and unechoed while this lives.
-class RawTerminal {
+/// Lines below the heading; of no terminal: all.
+std::size_t lines_of_terminal() {
+  winsize size{};
+  if (::ioctl(1, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 40;
+  return std::max<std::size_t>(3, static_cast<std::size_t>(size.ws_row) - 4);
+}
+
+/// What is shown, from one look to the next.
+class Top {
  public:
-  RawTerminal() : is_(::isatty(0) == 1 && ::tcgetattr(0, &before_) == 0) {
-    if (!is_) return;
-    termios raw = before_;
-    raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
-    ::tcsetattr(0, TCSANOW, &raw);
+  Top(const TopOptions& options, net::Address server, Way way)
+      : options_(options), server_(std::move(server)), way_(std::move(way)), by_(options.by) {}
+
+  Status begin() {
+    if (!by_.empty()) return Done{};
+    auto first = look(server_, way_);
+    if (!first) return first.error();
+    before_ = std::move(*first);
+    return Done{};
   }
-  RawTerminal(const RawTerminal&) = delete;
-  RawTerminal& operator=(const RawTerminal&) = delete;
-  ~RawTerminal() {
-    if (is_) ::tcsetattr(0, TCSANOW, &before_);
+  /// Empty `by_`: the limits.
+  Result<std::string> page(std::size_t lines) {
+    if (!by_.empty()) return keys(lines);
+    auto after = look(server_, way_);
+    if (!after) return after.error();
+    const auto rows = rows_between(before_.limits.empty() ? *after : before_, *after, sort_);
+    before_ = std::move(*after);
+    return options_.json ? limits_json(rows) : limits_text(rows, lines);
   }
-  /// Waits for `time`; true if q was typed.
-  bool quit_within(Duration time) const {
-    const Time until = Clock::now() + time;
-    for (;;) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-      if (left <= 0) return false;
-      pollfd in{.fd = is_ ? 0 : -1, .events = POLLIN, .revents = 0};
-      char c = 0;
-      if (::poll(&in, 1, static_cast<int>(std::min<long>(left, 1'000'000))) > 0 && ::read(0, &c, 1) == 1 &&
-          c == 'q')
-        return true;
-    }
+  /// False: q.
+  bool typed(char c) {
+    if (c == 'l') by_.clear();
+    if (c == 'a') by_ = "asked";
+    if (c == 'r') by_ = "refused";
+    if (c == 's') sort_ = static_cast<Sort>((static_cast<int>(sort_) + 1) % 3);
+    return c != 'q';
+  }
+  std::string heading() const {
+    const std::string view =
+        by_.empty() ? std::string("limits by ") + kSortNames[static_cast<int>(sort_)] : "keys by " + by_;
+    return "sluice at " + server_.text() + ", every " + options_.interval + ": " + view +
+           "   l limits, a keys that ask, r keys refused, s sort, q quit\n\n";
   }
 
  private:
-  termios before_{};
-  const bool is_;
+  Result<std::string> keys(std::size_t lines) {
+    const auto n =
+        std::min<std::size_t>(options_.json || options_.once ? static_cast<std::size_t>(options_.n) : lines,
+                              static_cast<std::size_t>(options_.n));
+    std::string path = "/v1/top?by=" + by_ + "&n=" + std::to_string(n);
+    if (!options_.limit.empty()) path += "&limit=" + percent_encoded(options_.limit);
+    auto body = http_get(server_, path, kTimeout, way_);
+    if (!body) return body.error();
+    return options_.json ? Result<std::string>(*body + "\n") : top_text(*body);
+  }
+
+  const TopOptions& options_;
+  const net::Address server_;
+  const Way way_;
+  std::string by_;
+  Sort sort_ = Sort::rate;
+  Look before_;
 };
 
 }  // namespace
@@ -120,20 +162,20 @@ int top(const TopOptions& options) {
   const auto way = Way::of(options.way);
   if (!way) return fail(way.error().message);
   const RawTerminal terminal;
-  auto before = look(*server, *way);
-  if (!before) return fail(before.error().message);
-  for (;;) {
-    if (terminal.quit_within(*interval)) return kDone;
-    auto after = look(*server, *way);
-    if (!after) return fail(after.error().message);
-    const auto rows = rows_between(*before, *after);
-    if (!options.once && !options.json)
-      std::printf("\033[H\033[2Jsluice at %s, every %s; q quits\n\n", server->text().c_str(),
-                  options.interval.c_str());
-    print(rows, options.json, options.once ? rows.size() : 40);
+  const bool plain = options.once || options.json || ::isatty(1) != 1;
+  Top view(options, *server, *way);
+  if (auto status = view.begin(); !status) return fail(status.error().message);
+  bool wait = options.by.empty();  // Rates need two looks, keys one.
+  for (;; wait = true) {
+    if (wait) {
+      if (!view.typed(terminal.key_within(*interval))) return kDone;
+    }
+    const auto page = view.page(options.once ? SIZE_MAX : lines_of_terminal());
+    if (!page) return fail(page.error().message);
+    if (!plain) std::fputs(("\033[H\033[2J" + view.heading()).c_str(), stdout);
+    std::fputs(page->c_str(), stdout);
     std::fflush(stdout);
     if (options.once) return kDone;
-    *before = std::move(*after);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "observe/decisions.h"
+#include "policy/limit.h"
 #include "store/store.h"
 
 namespace sluice::door {
@@ -14,13 +15,14 @@ namespace sluice::door {
 class DecisionCounts {
  public:
   /// `to` may be null: then nothing is counted.
-  explicit DecisionCounts(observe::Decisions* to) : to_(to) {}
+  explicit DecisionCounts(observe::Decisions* to)
+      : to_(to), sampling_(to == nullptr ? nullptr : to->sampling()) {}
 
   bool on() const { return to_ != nullptr; }
   observe::Decisions& to() const { return *to_; }  ///< REQUIRES: on().
-  /// One request: its first ask, its decision. `limit` is one view a limit and stays until report(). What
+  /// One request: its first ask, what decided it. `limit` is one view a limit and stays until report(). What
   /// only asks, gives back or settles does not count.
-  void count(std::string_view limit, const store::Ask& ask, Outcome outcome) {
+  void count(std::string_view limit, const store::Ask& ask, const policy::Verdict& verdict) {
     if (ask.amount == 0 || ask.op == Op::peek || ask.op == Op::refund || ask.op == Op::reset ||
         ask.op == Op::charge)
       return;
@@ -28,7 +30,9 @@ class DecisionCounts {
       report();
       limit_ = limit;
     }
-    ++counts_[static_cast<std::size_t>(outcome)];
+    ++counts_[static_cast<std::size_t>(verdict.decision.outcome)];
+    if (sampling_ != nullptr && --*sampling_ == 0)
+      to_->sample(limit, ask.key, ask.amount, verdict.decided, verdict.decision);
   }
   void report() {
     for (std::size_t i = 0; i < counts_.size(); ++i) {
@@ -40,6 +44,7 @@ class DecisionCounts {
 
  private:
   observe::Decisions* const to_;
+  std::uint32_t* const sampling_;
   std::string_view limit_;
   std::array<std::uint64_t, 3> counts_{};  // By outcome, of limit_, not yet reported.
 };

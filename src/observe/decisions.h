@@ -18,6 +18,13 @@ class Decisions {
   /// ask (peek, cost 0) and those that give back (refund, reset, settle) are not reported.
   virtual void decided(std::string_view limit, sluice::Outcome outcome, std::uint64_t n) = 0;
 
+  /// Counts down, a decision each, to the next one that is to be sampled. Null: none is. Stays as it is.
+  virtual std::uint32_t* sampling() { return nullptr; }
+  /// That one: what it cost, and the quota, by its index in the limit, that decided as `d` says. REQUIRES:
+  /// *sampling() is 0.
+  virtual void sample(std::string_view /*limit*/, std::string_view /*key*/, std::int64_t /*cost*/,
+                      std::size_t /*quota*/, const Decision& /*d*/) {}
+
   // Of the policies' rules, once a descriptor:
   virtual void hit(const CountedRule& /*rule*/, const RuleHits& /*hits*/) {}
   /// A rule whose name depends on the request (detailed_metric, value_to_metric, a limit in the request).

@@ -16,6 +16,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@
 #include <vector>
 
 #include "observe/decisions.h"
+#include "observe/samples.h"
 #include "sluice/time.h"
 
 namespace sluice::observe {
@@ -56,7 +58,8 @@ struct Latencies {
 class DoorMetrics final : public Decisions {
  public:
   /// `named` outlives this.
-  DoorMetrics(std::string_view door, NamedCounts& named) : door_(door), named_(named) {}
+  DoorMetrics(std::string_view door, NamedCounts& named, bool sampled = false)
+      : door_(door), named_(named), samples_(sampled ? std::make_unique<Samples>() : nullptr) {}
 
   void decided(std::string_view limit, Outcome outcome, std::uint64_t n) override;
   void hit(const CountedRule& rule, const RuleHits& hits) override { rules_.hit(rule, hits); }
@@ -65,6 +68,12 @@ class DoorMetrics final : public Decisions {
   }
   void unknown_domain(std::string_view domain) override { named_.unknown_domain(domain); }
   void shadowed() override { add(shadowed_, 1); }
+  std::uint32_t* sampling() override { return samples_ == nullptr ? nullptr : &samples_->skip(); }
+  void sample(std::string_view name, std::string_view key, std::int64_t cost, std::size_t quota,
+              const Decision& d) override {
+    samples_->put(limit(name).name, key, cost, quota, d);
+  }
+  Samples* samples() const { return samples_.get(); }  ///< For the one who drains them. Null: none are taken.
   /// `n` requests that were read together have their replies after `took`: each counts as so long.
   void answered(std::uint64_t n, Duration took);
 
@@ -96,15 +105,18 @@ class DoorMetrics final : public Decisions {
   Counter shadowed_{0};
   RuleCounts rules_;
   NamedCounts& named_;
+  const std::unique_ptr<Samples> samples_;
 };
 
 class Metrics {
  public:
   /// Names of rules that requests make up, of all doors together; the rest is kOtherNames.
-  explicit Metrics(std::size_t detailed_series_max = 1000) : named_(detailed_series_max) {}
+  explicit Metrics(std::size_t detailed_series_max = 1000, bool sampled = false)
+      : named_(detailed_series_max), sampled_(sampled) {}
 
   /// A new part, which lives as long as this. Not while others read.
-  DoorMetrics& door(std::string_view name) { return doors_.emplace_back(name, named_); }
+  DoorMetrics& door(std::string_view name) { return doors_.emplace_back(name, named_, sampled_); }
+  std::deque<DoorMetrics>& doors() { return doors_; }
 
   std::map<std::string, Outcomes, std::less<>> limits() const;      ///< By limit, of all doors.
   std::map<std::string, Latencies, std::less<>> latencies() const;  ///< By door.
@@ -116,6 +128,7 @@ class Metrics {
 
  private:
   NamedCounts named_;
+  const bool sampled_;
   std::deque<DoorMetrics> doors_;
 };
 

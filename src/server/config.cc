@@ -147,6 +147,11 @@ constexpr std::array kSettings = {
         "Names of rules in the statistics that requests make up (detailed_metric, value_to_metric, limits in "
         "requests). Beyond them all are counted as #other.",
         &Config::max_detailed_series, 0, 1'000'000},
+    Setting{"top-keys", "N",
+            "Heaviest keys counted of each limit, for /v1/top and `sluice top`: an estimate is off by at "
+            "most one "
+            "part in N of what was asked. 0: none are counted, and no refusals are remembered for /v1/why.",
+            &Config::top_keys, 0, 10'000},
     Setting{"request-time", "DURATION",
             "From the first byte of a request to its last; then its connection is closed. 0: "
             "any time.",

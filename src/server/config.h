@@ -80,6 +80,7 @@ struct Config {
   bool shadow_all = false;          ///< gRPC's overall_code is always OK.
   Ratio near_limit_ratio{800'000};  ///< From which part of a limit on statistics call hits near it.
   std::int64_t max_detailed_series = 1'000;
+  std::int64_t top_keys = 256;  ///< Counted by limit; 0: none.
   Duration request_time = std::chrono::seconds(30);
   Duration output_time = std::chrono::seconds(30);
   Bytes output_max{1 << 20};

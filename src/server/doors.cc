@@ -8,6 +8,7 @@
 #include "door/http/http_door.h"
 #include "door/resp/resp_session.h"
 #include "server/numbers.h"
+#include "server/snapshot_file.h"
 
 namespace sluice::server {
 
@@ -66,6 +67,15 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   options.tokens = parts.tokens;
   options.denials = &parts.denials;
   options.ui = parts.config.ui;
+  if (observe::Seen* const seen = parts.process.seen) {
+    options.top = [seen](std::string_view limit, bool by_refused, std::size_t n) {
+      return seen->top(limit, by_refused ? observe::Seen::By::refused : observe::Seen::By::asked, n,
+                       moment_now().wall_ns);
+    };
+    options.refusals = [seen](std::string_view limit, std::string_view key, std::size_t n) {
+      return seen->refusals(limit, key, n);
+    };
+  }
   options.live = &parts.process.live;
   auto door = std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
   // Of a loop that has ended nothing is called, so the door is there whenever this is.

@@ -21,6 +21,7 @@
 #include "server/live.h"
 #include "server/log.h"
 #include "server/numbers.h"
+#include "server/observer.h"
 #include "server/reload.h"
 #include "server/shared_seat.h"
 #include "server/snapshots.h"
@@ -44,7 +45,8 @@ struct Server::Impl {
         snapshots(store, c.snapshot, c.snapshot_every),
         holds(std::make_shared<door::Holds>(static_cast<std::size_t>(c.max_holds))),
         admission(c.max_connections),
-        metrics(static_cast<std::size_t>(c.max_detailed_series)) {}
+        metrics(static_cast<std::size_t>(c.max_detailed_series), c.top_keys > 0),
+        observer(metrics, config) {}
 
   struct Seat {  // A loop and what it serves. The order matters: listeners go before doors, doors before the
                  // loop.
@@ -100,6 +102,7 @@ struct Server::Impl {
   const std::shared_ptr<door::Holds> holds;
   net::Admission admission;
   observe::Metrics metrics;
+  Observer observer;
   std::deque<Opened> opened;
   std::unique_ptr<StoreLog> store_log;  // The shared store's.
   std::deque<Seat> seats;
@@ -257,8 +260,8 @@ void Server::Impl::add_listeners(Opened& o) {
     Seat& seat = seats[i];
     observe::DoorMetrics& counts = metrics.door(door.name);
     seat.doors.push_back(std::make_unique<TimedDoor>(
-        door.make({seat.loop, config, seat.shared ? seat.shared->store() : store, store, accepts, limits, policies,
-                   holds, config.tokens.empty() ? nullptr : &tokens, denials[door.name], process,
+        door.make({seat.loop, config, seat.shared ? seat.shared->store() : store, store, accepts, limits,
+                   policies, holds, config.tokens.empty() ? nullptr : &tokens, denials[door.name], process,
                    o.bound.address, metrics, counts}),
         counts));
     seat.listeners.push_back(std::make_unique<net::Listener>(seat.loop, std::move(o.bound.sockets[i]),
@@ -332,6 +335,7 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
       return std::ranges::all_of(i->seats,
                                  [](const Impl::Seat& seat) { return seat.shared->numbers().up.load(); });
     };
+  impl->process.seen = impl->observer.seen();
   impl->process.live.event = [i = impl.get()] { return i->live_event(); };
   impl->process.metrics = [i = impl.get()] { return i->metrics_page(); };
   const auto files = net::raise_open_files();
@@ -413,6 +417,7 @@ bool Server::run(bool signals, const std::function<void()>& started) {
     ::pthread_setname_np(i.seats[k].thread.native_handle(), ("sluice-" + std::to_string(k)).c_str());
   }
   i.snapshots.begin();
+  i.observer.begin();
   i.watch_loops();
   i.process.ready.store(true, std::memory_order_relaxed);
   if (started) started();
@@ -426,6 +431,7 @@ bool Server::run(bool signals, const std::function<void()>& started) {
   for (auto& seat : i.seats)
     if (seat.shared) seat.shared->end();
   i.snapshots.end();
+  i.observer.end();
   return in_time;
 }
 

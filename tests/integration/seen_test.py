@@ -1,8 +1,12 @@
-"""What whoever runs a server can see of it: live events."""
+"""What whoever runs a server can see of it: live events, the heaviest keys, why a key is refused."""
 import json
+import os
+import pty
+import re
+import subprocess
 import unittest
 
-from harness import Folder, Server, connect, ping, until_end
+from harness import SLUICE, WAIT, Folder, Server, connect, environment, eventually, ping, run, until_end
 
 
 def get(address, target, fields=""):
@@ -92,6 +96,75 @@ class Live(Folder):
             while listener.event() is not None:
                 pass
             listener.close()
+
+
+class Keys(Folder):
+    def server(self, *arguments):
+        limits = self.write("limits.yaml", "limits:\n  api:\n    quota: 3/h\n  other:\n    quota: 1000/s\n")
+        return Server("--limits", limits, *arguments, http="127.0.0.1:0")
+
+    def take(self, server, limit, key, times):
+        with server.connect() as s:
+            for _ in range(times):
+                s.sendall(f"SLUICE.TAKE {limit} {key}\r\n".encode())
+                s.recv(1024)
+
+    def top(self, server, query=""):
+        return {(k["limit"], k["key"]): k["count"] for k in get_json(server.addresses["http"], "/v1/top" + query)["keys"]}
+
+    def test_the_heaviest_by_asked_and_by_refused(self):
+        with self.server() as server:
+            self.take(server, "api", "alice", 10)
+            self.take(server, "api", "bob", 5)
+            self.take(server, "other", "alice", 7)
+            asked = {("api", "alice"): 10, ("other", "alice"): 7, ("api", "bob"): 5}
+            eventually(lambda: self.top(server) == asked, lambda: str(self.top(server)))
+            self.assertEqual(self.top(server, "?by=refused"), {("api", "alice"): 7, ("api", "bob"): 2})
+            self.assertEqual(self.top(server, "?limit=other&n=1"), {("other", "alice"): 7})
+            address = server.addresses["http"]
+            code, out, _ = run("top", "--server", address, "--by", "refused", "--once")
+            self.assertEqual(code, 0)
+            self.assertRegex(out, r"(?m)^api +7 +7 +0  alice$")
+            code, out, _ = run("top", "--server", address, "--by", "asked", "--limit", "api", "-n", "1", "--json", "--once")
+            self.assertEqual([k["key"] for k in json.loads(out)["keys"]], ["alice"])
+            code, out, _ = run("why", "api", "alice", "--server", address)
+            self.assertEqual(code, 1)
+            self.assertRegex(out, r"limit api, key alice: a request now is refused, it would pass in \d+\.\d+ s")
+            self.assertRegex(out, r"(?m)^  [\d-]+ [\d:]+  cost 1, wait \d+\.\d+ s, quota 0, by local$")
+            self.assertEqual(run("why", "other", "alice", "--server", address)[0], 0)
+            code, _, said = run("why", "none", "alice", "--server", address)
+            self.assertEqual(code, 2)
+            self.assertIn("no limit has this name", said)
+
+    def test_none_are_counted_if_so_configured(self):
+        with self.server("--top-keys", "0") as server:
+            self.take(server, "api", "alice", 5)
+            self.assertEqual(get(server.addresses["http"], "/v1/top")[0], 404)
+            self.assertIsNone(get_json(server.addresses["http"], "/v1/why?limit=api&key=alice")["refusals"])
+
+    def test_top_in_a_terminal(self):
+        with self.server() as server:
+            self.take(server, "api", "alice", 9)
+            eventually(lambda: self.top(server))
+            ours, theirs = pty.openpty()
+            top = subprocess.Popen([SLUICE, "top", "--server", server.addresses["http"], "--interval", "50ms"], stdin=theirs,
+                                   stdout=theirs, env=environment())
+            os.close(theirs)
+            seen = b""
+
+            def until(pattern):
+                nonlocal seen
+                while not re.search(pattern, seen):
+                    seen = seen[-20000:] + os.read(ours, 4096)
+                seen = b""
+            until(rb"limits by rate.*\n.*\n.*LIMIT +ALLOWED/s")
+            os.write(ours, b"s")
+            until(rb"limits by refused")
+            os.write(ours, b"r")
+            until(rb"keys by refused[^$]*api +6 +6 +0  alice")
+            os.write(ours, b"q")
+            self.assertEqual(top.wait(WAIT), 0)
+            os.close(ours)
 
 
 if __name__ == "__main__":

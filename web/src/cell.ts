@@ -24,6 +24,11 @@ export class Cell<T> {
 
 export function useCell<T>(cell: Cell<T>): T {
   const [, again] = useState(0);
-  useEffect(() => cell.follow(() => again((n) => n + 1)), [cell]);
-  return cell.value;
+  const seen = cell.value;
+  useEffect(() => {
+    const render = () => again((n) => n + 1);
+    if (cell.value !== seen) render(); // It changed between the drawing and now.
+    return cell.follow(render);
+  }, [cell]);
+  return seen;
 }

@@ -48,7 +48,7 @@ function options(p: ChartProps, width: number, say: (index: number | null) => vo
       y: { range: (_u, _min, max) => [0, p.max ?? (max > 0 ? max * 1.08 : 1)] },
     },
     axes: [
-      { ...axis, space: 70, size: 24, gap: 5, ...(p.relative ? {} : { incrs: kTimeSteps }), ...(p.relative ? { values: (_u, at) => at.map(p.relative!) } : { values: kTimeMarks }) },
+      { ...axis, space: 70, size: p.relative || wide(p) < 40_000 ? 24 : 36, gap: 5, ...(p.relative ? {} : { incrs: kTimeSteps }), ...(p.relative ? { values: (_u, at) => at.map(p.relative!) } : { values: kTimeMarks }) },
       { ...axis, space: 34, size: 46, values: (_u, at) => at.map(format) },
     ],
     series: [
@@ -67,11 +67,13 @@ function options(p: ChartProps, width: number, say: (index: number | null) => vo
     hooks: { setCursor: [(u) => say(u.cursor.idx ?? null)] },
   };
 }
+const wide = (p: ChartProps) => (p.times.at(-1) ?? 0) - (p.times[0] ?? 0);
 const kTimeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000];
 // Twenty-four hours a day, and no names of months: from years down to seconds.
 const kTimeMarks: uPlot.Axis.Values = [
   [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
-  [60, "{HH}:{mm}", null, null, "{MM}-{DD}", null, null, null, 1],
+  [3600, "{HH}:{mm}", null, null, "\n{MM}-{DD}", null, null, null, 1],
+  [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
   [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
 ];
 
@@ -82,7 +84,7 @@ export function Chart(props: ChartProps) {
   const latest = useRef(props);
   latest.current = props;
   const dark = useCell(theme);
-  const shape = props.curves.map((c) => c.label + c.colour).join("|") + props.stepped + props.height;
+  const shape = props.curves.map((c) => c.label + c.colour).join("|") + props.stepped + props.height + (wide(props) < 40_000);
   const data = () => [latest.current.times, ...latest.current.curves.map((c) => c.values)] as uPlot.AlignedData;
 
   const say = (index: number | null) => {

@@ -171,6 +171,7 @@ void write_reply(const Reply& reply, std::span<const Item> items, std::span<cons
   body.clear();
   switch (reply.form) {
     case Reply::Form::text:
+    case Reply::Form::why:
     case Reply::Form::rls:
       return;
     case Reply::Form::one:

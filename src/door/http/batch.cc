@@ -1,6 +1,8 @@
 #include "door/http/batch.h"
 
 #include "door/http/answer.h"
+#include "door/http/why.h"
+#include "wire/http_writer.h"
 
 namespace sluice::door::http {
 
@@ -23,6 +25,18 @@ void HttpBatch::write(std::string& out) {
       const rls::Part part{reply.first, reply.count};
       write_rls(rls, decisions, reply, options, body, out);
       if (counts.on()) rls::count(rls, asks, decisions, part, options, counts);
+      continue;
+    }
+    if (reply.form == Reply::Form::why) {
+      const Item& item = items[reply.first];
+      body.clear();
+      append_why(item, asks[item.first].key, std::span(decisions).subspan(item.first, item.count), shared,
+                 body);
+      wire::write_response({.content_type = "application/json",
+                            .body = body,
+                            .close = reply.close,
+                            .head_only = reply.head_only},
+                           out);
       continue;
     }
     const auto of_reply = std::span(items).subspan(reply.first, reply.count);
@@ -53,7 +67,8 @@ void HttpBatch::settle_place(Item& item) {
 
 void HttpBatch::count(const Item& item) {
   if (item.named == nullptr) return;
-  counts.count(item.named->limit->name, asks[item.first], decision_of(item).outcome);
+  counts.count(item.named->limit->name, asks[item.first],
+               policy::combine(std::span(decisions).subspan(item.first, item.count)));
 }
 
 void HttpBatch::clear() {

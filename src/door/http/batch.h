@@ -43,8 +43,9 @@ struct Item {
   Op op = Op::take;
   std::uint32_t first = 0;  ///< Index of the first ask.
   std::uint32_t count = 0;
-  std::optional<HoldId> hold = {};  ///< The hold that this opens.
-  bool with_id = false;             ///< A refund whose id is taken by one more ask, behind `count`.
+  std::optional<HoldId> hold = {};        ///< The hold that this opens.
+  const std::string* refusals = nullptr;  ///< Of Form::why: JSON.
+  bool with_id = false;                   ///< A refund whose id is taken by one more ask, behind `count`.
 };
 
 /// One request's place in the responses.
@@ -53,11 +54,13 @@ struct Reply {
     text,  ///< Written already: `first` and `count` are bytes of HttpBatch::text.
     one,   ///< A decision in JSON, item `first`.
     list,  ///< {"results":[..]}: `count` items.
+    why,   ///< A key's buckets in JSON, for people.
     auth,  ///< Fields alone, for nginx.
     rls,   ///< Envoy's service: `first` and `count` are items of HttpBatch::rls.
   };
   Form form = Form::text;
   bool close = false;
+  bool head_only = false;  ///< Of Form::why.
   std::uint32_t first = 0;
   std::uint32_t count = 0;
 };
@@ -67,7 +70,8 @@ struct HttpBatch final : Batch<HttpBatch> {
       : Batch(owner.batches()),
         holds(owner.holds()),
         options(owner.options().rls),
-        counts(owner.decisions()) {}
+        counts(owner.decisions()),
+        shared(static_cast<bool>(owner.options().store_up)) {}
 
   /// What was written to `text` since it had `begin` bytes is the next response.
   void answered_in_text(std::size_t begin);
@@ -87,6 +91,7 @@ struct HttpBatch final : Batch<HttpBatch> {
   Holds& holds;
   const RlsOptions& options;
   DecisionCounts counts;
+  const bool shared;  ///< The store is one that others share.
 
  private:
   Decision decision_of(const Item& item) const;

@@ -58,7 +58,11 @@ struct HttpOptions {
   /// Who may ask; outlives the door, as does the next. Null: everyone may ask everything.
   const access::CurrentTokens* tokens = nullptr;
   access::Denials* denials = nullptr;  ///< Where requests that are turned away count. May be null.
-  LiveFeed* live = nullptr;                   ///< Of all doors; outlives them. Null: /v1/live answers 404.
+  /// JSON: the heaviest keys of a limit, or of all if it is empty. Empty: /v1/top answers 404.
+  std::function<std::string(std::string_view limit, bool by_refused, std::size_t n)> top = {};
+  /// JSON: the latest refusals of a key. Empty: none are kept.
+  std::function<std::string(std::string_view limit, std::string_view key, std::size_t n)> refusals = {};
+  LiveFeed* live = nullptr;  ///< Of all doors; outlives them. Null: /v1/live answers 404.
 };
 
 namespace http {

@@ -21,6 +21,8 @@ constexpr Route kRoutes[] = {
     {"POST", "/json", should_rate_limit, access::kToTake},
     {"GET", "/v1/explain", explain, access::kToExplain},
     {"GET", "/v1/live", live},
+    {"GET", "/v1/top", top},
+    {"GET", "/v1/why", why, access::kToExplain},
     {"GET", "/v1/limits", list_limits},
     {"GET", "/rlconfig", policies},
     {"GET", "/metrics", metrics},

@@ -72,6 +72,9 @@ void healthcheck(Call& call);
 void explain(Call& call);
 // live_route.cc,
 void live(Call& call);
+// seen_routes.cc,
+void top(Call& call);
+void why(Call& call);
 // page_routes.cc.
 void list_limits(Call& call);
 void health(Call& call);

@@ -35,7 +35,7 @@ void RespBatch::write(std::string& out) {
     reply.format(reply, chain, writer);
     if (counts.on())
       counts.count(reply.named == nullptr ? door.throttle_family().name : reply.named->limit->name,
-                   asks[reply.first], policy::combine(chain).decision.outcome);
+                   asks[reply.first], policy::combine(chain));
   }
   counts.report();
 }

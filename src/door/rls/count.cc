@@ -69,7 +69,7 @@ void count(const Requests& requests, std::span<const store::Ask> asks, std::span
     const Told t = told(requests, decisions, i);
     overall.add(t);
     count_rule(requests, t, options, counts.to());
-    if (t.verdict) counts.count(t.match->rule->limit->name, asks[t.item.first], t.verdict->decision.outcome);
+    if (t.verdict) counts.count(t.match->rule->limit->name, asks[t.item.first], *t.verdict);
   }
   if (options.shadow && overall.over()) counts.to().shadowed();
 }

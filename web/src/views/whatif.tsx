@@ -296,7 +296,7 @@ function Outcome({ result, source }: { result: Result; source: string }) {
                     <th class="share">share</th>
                     <th class="number wide-only">first</th>
                     <th class="number wide-only">longest wait</th>
-                    <th class="number">needs burst</th>
+                    <th class="number wide-only">needs burst</th>
                   </tr>
                 </thead>
                 <tbody>
@@ -313,7 +313,7 @@ function Outcome({ result, source }: { result: Result; source: string }) {
                       </td>
                       <td class="number wide-only muted">{clock(w.firstRefusal)}</td>
                       <td class="number wide-only muted">{duration(Number(w.longestWait) / 1e9)}</td>
-                      <td class="number">{count(w.burstNeeded)}</td>
+                      <td class="number wide-only">{count(w.burstNeeded)}</td>
                     </tr>
                   ))}
                 </tbody>

@@ -1,0 +1,84 @@
+// What was seen of keys: GET /v1/top, the heaviest ones, and GET /v1/why, one key now and its latest
+// refusals.
+#include <algorithm>
+#include <optional>
+
+#include "door/http/asking.h"
+#include "wire/json_writer.h"
+
+namespace sluice::door::http {
+
+namespace {
+
+constexpr std::size_t kTopMax = 1000;
+constexpr std::size_t kRefusalsTold = 20;
+
+/// Parameters of a query, each once.
+class Query {
+ public:
+  Query(std::string_view query, std::initializer_list<std::string_view> names) : names_(names) {
+    values_.resize(names_.size());
+    for (std::string_view name, value; problem_.empty() && wire::next_parameter(query, name, value);) {
+      const auto it = std::ranges::find(names_, name);
+      auto decoded = wire::decode_query(value);
+      if (it == names_.end())
+        problem_ = std::string(name.substr(0, 64)) + ": is no parameter of this request; it has " + list();
+      else if (values_[static_cast<std::size_t>(it - names_.begin())])
+        problem_ = std::string(name) + ": stands there twice";
+      else if (!decoded)
+        problem_ = std::string(name) + ": % must be followed by two hexadecimal digits";
+      else
+        values_[static_cast<std::size_t>(it - names_.begin())] = std::move(decoded);
+    }
+  }
+  std::optional<std::string>& operator[](std::string_view name) {
+    return values_[static_cast<std::size_t>(std::ranges::find(names_, name) - names_.begin())];
+  }
+  void wrong(std::string what) {
+    if (problem_.empty()) problem_ = std::move(what);
+  }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  std::string list() const {
+    std::string all;
+    for (const auto name : names_) (all += all.empty() ? "" : ", ") += name;
+    return all;
+  }
+  std::vector<std::string_view> names_;
+  std::vector<std::optional<std::string>> values_;
+  std::string problem_;
+};
+
+}  // namespace
+
+void top(Call& call) {
+  const auto& tells = call.door.options().top;
+  if (!tells) return refuse(call, 404, "this server counts no keys: its setting top_keys is 0");
+  Query query(call.target.query, {"limit", "by", "n"});
+  std::int64_t n = 20;
+  if (query["n"] && (!wire::json_whole(*query["n"], n) || n < 1 || n > static_cast<std::int64_t>(kTopMax)))
+    query.wrong("n: must be a whole number from 1 to 1000");
+  const std::string by = query["by"].value_or("asked");
+  if (by != "asked" && by != "refused") query.wrong("by: must be asked or refused");
+  if (!query.problem().empty()) return refuse(call, 400, query.problem());
+  show(call, {.body = tells(query["limit"].value_or(""), by == "refused", static_cast<std::size_t>(n))});
+}
+
+void why(Call& call) {
+  Query query(call.target.query, {"limit", "key"});
+  for (const std::string_view name : {"limit", "key"})
+    if (!query[name]) query.wrong(std::string(name) + ": is missing; ask as in ?limit=api&key=alice");
+  if (!query.problem().empty()) return refuse(call, 400, query.problem());
+  const Sought sought = seek(call, *query["limit"]);
+  if (sought.named == nullptr) return refuse(call, *sought.problem);
+  const auto& tells = call.door.options().refusals;
+  const std::string& refusals = call.batch.kept.emplace_back(
+      tells ? tells(*query["limit"], *query["key"], kRefusalsTold) : std::string("null"));
+  ask(call, *sought.named, call.batch.kept.emplace_back(std::move(*query["key"])), {.op = Op::peek})
+      .refusals = &refusals;
+  answer_by(call, Reply::Form::why, 1);
+  call.batch.replies.back().head_only = call.head_only();
+}
+
+}  // namespace sluice::door::http
