@@ -33,6 +33,7 @@ namespace {
 
 constexpr Duration kUpkeepEvery = std::chrono::milliseconds(100);
 constexpr Duration kDrainCheck = std::chrono::milliseconds(10);
+constexpr Duration kLastLines = std::chrono::milliseconds(100);  // The longest wait for the log.
 constexpr std::size_t kFilesBeyondConnections = 64;  // Listeners, epoll, snapshots, the log.
 
 }  // namespace
@@ -382,6 +383,7 @@ void Server::Impl::on_signal(int signal) {
     return;
   }
   if (!draining) return;
+  flush_log(kLastLines);
   ::_exit(128 + signal);  // Asked twice: now.
 }
 
@@ -420,6 +422,7 @@ bool Server::run(bool signals, const std::function<void()>& started) {
   i.observer.begin();
   i.watch_loops();
   i.process.ready.store(true, std::memory_order_relaxed);
+  flush_log(kLastLines);  // What it says of the start stands before `sluice: ready`.
   if (started) started();
   i.manager.ready();
   first.run();

@@ -1,22 +1,22 @@
 #include "server/store_log.h"
 
+#include <chrono>
 #include <utility>
 
 namespace sluice::server {
 
 namespace {
 
-Quota lines(std::int64_t at_once) { return *Quota::make({at_once, 1, std::chrono::minutes(1)}); }
+constexpr Duration kOneMore = std::chrono::minutes(1);
 
-std::string others(std::uint64_t& untold, std::string_view what) {
-  const auto n = std::exchange(untold, 0);
+std::string others(std::uint64_t n, std::string_view what) {
   return n == 0 ? "" : " (and " + std::to_string(n) + " " + std::string(what) + " since the last such line)";
 }
 
 }  // namespace
 
 StoreLog::StoreLog(std::string place, Write write)
-    : place_(std::move(place)), write_(std::move(write)), downs_(lines(4)), troubles_(lines(1)) {}
+    : place_(std::move(place)), write_(std::move(write)), downs_(4, kOneMore), troubles_(1, kOneMore) {}
 
 void StoreLog::up(std::string_view server) {
   const std::scoped_lock lock(mutex_);
@@ -30,7 +30,7 @@ void StoreLog::down(std::string_view why, Time now) {
   const std::scoped_lock lock(mutex_);
   up_ = false;
   why_ = why;
-  ++untold_downs_;
+  downs_.happened();
   tell_down(now);
 }
 
@@ -40,22 +40,20 @@ void StoreLog::look(Time now) {
 }
 
 void StoreLog::tell_down(Time now) {
-  if (!downs_.take(1, now).allowed()) return;
-  --untold_downs_;  // This one.
+  const auto left_out = downs_.tell(now);
+  if (!left_out) return;
   told_up_ = false;
   write_(Level::error, "store: " + place_ + ": " + std::exchange(why_, {}) +
                            "; until it is back, each limit's on_store_failure decides" +
-                           others(untold_downs_, "other failures"));
+                           others(*left_out, "other failures"));
 }
 
 void StoreLog::trouble(std::string_view what, Time now) {
   const std::scoped_lock lock(mutex_);
-  if (!troubles_.take(1, now).allowed()) {
-    ++untold_troubles_;
-    return;
-  }
+  const auto left_out = troubles_.line(now);
+  if (!left_out) return;
   write_(Level::warning,
-         "store: " + place_ + ": " + std::string(what) + others(untold_troubles_, "other failed calls"));
+         "store: " + place_ + ": " + std::string(what) + others(*left_out, "other failed calls"));
 }
 
 }  // namespace sluice::server

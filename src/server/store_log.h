@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "server/line_limit.h"
 #include "server/log.h"
-#include "sluice/bucket.h"
 
 namespace sluice::server {
 
@@ -19,7 +19,8 @@ class StoreLog {
  public:
   using Write = std::function<void(Level, std::string_view)>;
   /// `place`: the store's URL, without its password.
-  explicit StoreLog(std::string place, Write write = log);
+  explicit StoreLog(
+      std::string place, Write write = [](Level level, std::string_view line) { log_always(level, line); });
 
   /// One connection's ups and downs, which stand for all. A new reason while down is a new down.
   void up(std::string_view server);
@@ -38,10 +39,8 @@ class StoreLog {
   bool up_ = false;
   bool told_up_ = false;
   std::string why_;  // Down; empty once it is told.
-  std::uint64_t untold_downs_ = 0;
-  std::uint64_t untold_troubles_ = 0;
-  Bucket downs_;  // Of lines, these two.
-  Bucket troubles_;
+  LineLimit downs_;
+  LineLimit troubles_;
 };
 
 }  // namespace sluice::server
