@@ -137,7 +137,7 @@ class Together:
             proxy.__exit__()
 
     def ask(self, *words):
-        replies = [r for r in (asked(port, *words) for port in self.proxies) if not (isinstance(r, bytes) and r.startswith(b"-"))]
+        replies = [r for r in (ask(port, *words) for port in self.proxies) if not (isinstance(r, bytes) and r.startswith(b"-"))]
         return b"".join(b"$-1" if r is None and words[0] == "GET" else r for r in replies)
 
     @property
