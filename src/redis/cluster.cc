@@ -1,6 +1,7 @@
 #include "redis/cluster.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "redis/command.h"
 
@@ -46,7 +47,8 @@ bool Cluster::up(std::uint16_t slot) const {
 
 void Cluster::send(std::uint16_t slot, std::string_view command, Caller& caller) {
   const auto owner = map_.owner(slot);
-  if (owner == SlotMap::kNone) return caller.lost(Loss::not_sent, no_map_);
+  if (owner == SlotMap::kNone)
+    return caller.lost(Loss::not_sent, "no server is known to have the key's slot");
   if (free_.empty()) {
     calls_.push_back(std::make_unique<Call>(*this));
     free_.push_back(calls_.back().get());
@@ -137,16 +139,22 @@ void Cluster::Slots::replied(Reply reply) {
   auto map = SlotMap::read(reply, from);
   if (map && map->covered() > 0) return cluster.learned(std::move(*map));
   // A server that knows of no slots was reset or is not of a cluster; another is asked at the next tick.
-  cluster.no_map_ =
-      from.text() + (map ? ": it is of a Cluster, in which no slots are given to servers yet"
-                         : ": " + map.error().message + "; is it of a Cluster? redis:// is for one server");
+  cluster.learned_nothing(
+      map ? from.text() +
+                " is of a Cluster in which no server has slots: give them by `redis-cli --cluster create`"
+          : map.error().message + " (" + from.text() + "): for a single server write redis://");
+}
+
+void Cluster::learned_nothing(std::string_view why) {
+  if (map_.covered() > 0 || std::exchange(told_no_map_, true) || listener_ == nullptr) return;
+  listener_->no_map(why);
 }
 
 void Cluster::learned(SlotMap map) {
   map_ = std::move(map);
   primaries_.clear();
   for (const auto& address : map_.primaries()) primaries_.push_back(&client_at(address));
-  moved_ = false;
+  moved_ = told_no_map_ = false;
   sweep_ = true;
   refreshed_ = Clock::now();
   if (listener_ != nullptr) listener_->slots_changed();

@@ -27,6 +27,9 @@ class Cluster final : private Client::Listener {
    public:
     /// The map is another one, before any command is sent by it.
     virtual void slots_changed() = 0;
+    /// A server is connected to that cannot give a map, and there is none from another; `why` names it and
+    /// the mend. Once, until there is a map.
+    virtual void no_map(std::string_view why) = 0;
 
    protected:
     ~Listener() = default;
@@ -81,6 +84,7 @@ class Cluster final : private Client::Listener {
   Caller& finish(Call& call);
   void refresh();
   void learned(SlotMap map);
+  void learned_nothing(std::string_view why);
   void sweep();
   void tick();
   bool amiss() const;
@@ -96,8 +100,8 @@ class Cluster final : private Client::Listener {
   std::vector<Client*> primaries_;  // Of map_.primaries(), in their order.
   Slots slots_{*this};
   Ignored ignored_;
-  std::string no_map_ = "no server is known to have the key's slot";  // Or what was said instead of a map.
-  bool moved_ = true;                                                 // The map is not to be trusted.
+  bool moved_ = true;  // The map is not to be trusted.
+  bool told_no_map_ = false;
   bool sweep_ = false;  // Servers may be there that are not in the map.
   Time refreshed_{};
   std::size_t asked_ = 0;  // Which client was asked for the map last.

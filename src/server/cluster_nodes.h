@@ -22,6 +22,7 @@ class ClusterNodes final : public store::Nodes, private redis::Cluster::Listener
     virtual void another_server() = 0;
     virtual void server_known(redis::Client& client) = 0;
     virtual void server_lost(redis::Client& client, std::string_view why) = 0;
+    virtual void no_map(std::string_view why) = 0;
 
    protected:
     ~Owner() = default;
@@ -45,6 +46,7 @@ class ClusterNodes final : public store::Nodes, private redis::Cluster::Listener
   struct Server;
 
   void slots_changed() override;
+  void no_map(std::string_view why) override { owner_.no_map(why); }
   void went_up(redis::Client& client) override;
   void went_down(redis::Client& client, std::string_view why) override;
   std::size_t number_of(const net::Address& address);

@@ -151,6 +151,10 @@ void SharedSeat::server_lost(redis::Client& client, std::string_view why) {
   went_down(client, why);
 }
 
+void SharedSeat::no_map(std::string_view why) {
+  if (first_) log_.down(why, Clock::now());
+}
+
 void SharedSeat::went_down(redis::Client&, std::string_view why) {
   if (first_) log_.down(why, Clock::now());
   publish();

@@ -58,6 +58,7 @@ class SharedSeat final : private redis::Client::Listener, private ClusterNodes::
   void another_server() override { store_.server_changed(); }
   void server_known(redis::Client& client) override;
   void server_lost(redis::Client& client, std::string_view why) override;
+  void no_map(std::string_view why) override;
   store::SharedOptions options(const Config& config);
   void trouble(std::string_view what);
   void wake_at(Time when);
