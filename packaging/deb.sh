@@ -61,6 +61,7 @@ server() {
   install -m 644 "$source"/packaging/etc/*.yaml "$root/etc/sluice"
   install -m 600 "$source/packaging/etc/default" "$root/etc/default/sluice"
   install -m 644 "$source"/packaging/systemd/* "$root/lib/systemd/system"
+  install -D -m 644 -t "$root/usr/share/sluice" "$source"/packaging/prometheus/alerts.yaml "$source"/packaging/grafana/sluice.json
   install -m 755 "$source"/packaging/deb/{postinst,prerm,postrm} "$root/DEBIAN"
   (cd "$root" && find etc -type f -printf '/%p\n' | LC_ALL=C sort) >"$root/DEBIAN/conffiles"
   finish sluice net "$(libraries "$root/usr/bin/sluice"), adduser" "exact token bucket rate limiter" \

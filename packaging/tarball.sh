@@ -41,6 +41,8 @@ mkdir -p "$root"/{bin,lib,etc,share}
 link
 bundle
 cp -r "$source/packaging/systemd" "$root/share/systemd"
+mkdir -p "$root/share/monitoring"
+cp "$source"/packaging/prometheus/alerts.yaml "$source"/packaging/grafana/sluice.json "$root/share/monitoring"
 cp "$source"/packaging/etc/*.yaml "$root/etc"
 mkdir -p "$root/share/man/man1" "$root/share/bash-completion/completions"
 "$root/bin/sluice" help --man-pages "$root/share/man/man1"

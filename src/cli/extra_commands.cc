@@ -2,6 +2,7 @@
 
 #include "cli/eval_command.h"
 #include "cli/explain_command.h"
+#include "cli/log_key_command.h"
 #include "cli/simulate_command.h"
 #include "cli/token_command.h"
 #include "cli/why_command.h"
@@ -20,7 +21,7 @@ void add_simulate_here(CLI::App& program, int& exit_code) {
 }
 
 using Add = void (*)(CLI::App&, int&);
-constexpr Add kCommands[] = {add_explain, add_eval, add_simulate_here, add_token, add_why};
+constexpr Add kCommands[] = {add_explain, add_eval, add_log_key, add_simulate_here, add_token, add_why};
 
 }  // namespace
 

@@ -20,6 +20,7 @@ int serve(const server::Sources& sources) {
   if (!manager) return fail(manager.error().message);
   auto server = server::Server::start(loaded.config, server::doors(), std::move(*manager));
   if (!server) return fail(server.error().message);
+  (*server)->settings_again([&sources] { return server::load_config(sources); });
   (*server)->run(true, [&] {  // Whoever reads `sluice: ready` may send signals.
     for (const auto& line : (*server)->start_lines()) std::printf("%s\n", line.c_str());
     std::fflush(stdout);

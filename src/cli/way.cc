@@ -97,7 +97,7 @@ std::string Way::authorization() const {
 }
 
 void hide_secrets(int argc, char** argv) {
-  constexpr std::string_view kFlags[] = {"--password", "--token", "--store"};
+  constexpr std::string_view kFlags[] = {"--password", "--token", "--store", "--log-key-secret"};
   const auto hide = [](std::string_view flag, char* text) {
     if (flag != "--store" || std::strchr(text, '@') != nullptr) std::memset(text, '*', std::strlen(text));
   };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "observe/refusals.h"
 #include "observe/rule_counts.h"
 #include "sluice/decision.h"
 
@@ -24,6 +25,10 @@ class Decisions {
   /// *sampling() is 0.
   virtual void sample(std::string_view /*limit*/, std::string_view /*key*/, std::int64_t /*cost*/,
                       std::size_t /*quota*/, const Decision& /*d*/) {}
+  /// Of refusals that are told one by one; null: none. The same from the first call on.
+  virtual RefusalSampler* refusal_sampler() { return nullptr; }
+  /// One that the sampler picked. All in it is valid during the call.
+  virtual void refused(const Refusal& /*refusal*/, std::uint64_t /*unlogged*/) {}
 
   // Of the policies' rules, once a descriptor:
   virtual void hit(const CountedRule& /*rule*/, const RuleHits& /*hits*/) {}

@@ -57,9 +57,24 @@ struct Latencies {
 /// Of one door on one loop. Written by that loop's thread, read by any.
 class DoorMetrics final : public Decisions {
  public:
-  /// `named` outlives this.
-  DoorMetrics(std::string_view door, NamedCounts& named, bool sampled = false)
-      : door_(door), named_(named), samples_(sampled ? std::make_unique<Samples>() : nullptr) {}
+  /// `named`, `refusals` and `teller` outlive this.
+  DoorMetrics(std::string_view door, NamedCounts& named, bool sampled, RefusalSampling& refusals,
+              RefusalTeller* teller)
+      : door_(door),
+        named_(named),
+        samples_(sampled ? std::make_unique<Samples>() : nullptr),
+        refusals_(refusals),
+        teller_(teller) {}
+
+  /// Whose requests are counted from now on; the view is valid until the next call.
+  void serving(std::string_view client, Time now) {
+    client_ = client;
+    refusals_.at(now);
+  }
+  RefusalSampler* refusal_sampler() override { return teller_ == nullptr ? nullptr : &refusals_; }
+  void refused(const Refusal& refusal, std::uint64_t unlogged) override {
+    teller_->tell(refusal, door_, client_, unlogged);
+  }
 
   void decided(std::string_view limit, Outcome outcome, std::uint64_t n) override;
   void hit(const CountedRule& rule, const RuleHits& hits) override { rules_.hit(rule, hits); }
@@ -106,16 +121,25 @@ class DoorMetrics final : public Decisions {
   RuleCounts rules_;
   NamedCounts& named_;
   const std::unique_ptr<Samples> samples_;
+  RefusalSampler refusals_;  // The writer's own, as is the next but one.
+  RefusalTeller* const teller_;
+  std::string_view client_;
 };
 
 class Metrics {
  public:
   /// Names of rules that requests make up, of all doors together; the rest is kOtherNames.
-  explicit Metrics(std::size_t detailed_series_max = 1000, bool sampled = false)
-      : named_(detailed_series_max), sampled_(sampled) {}
+  /// `teller` of sampled refusals outlives this; null: none are told.
+  explicit Metrics(std::size_t detailed_series_max = 1000, bool sampled = false,
+                   RefusalTeller* teller = nullptr)
+      : named_(detailed_series_max), sampled_(sampled), teller_(teller) {}
 
   /// A new part, which lives as long as this. Not while others read.
-  DoorMetrics& door(std::string_view name) { return doors_.emplace_back(name, named_, sampled_); }
+  DoorMetrics& door(std::string_view name) {
+    return doors_.emplace_back(name, named_, sampled_, refusals_, teller_);
+  }
+  /// Of how many refusals `teller` is told; of none until set.
+  void tell_refusals(RefusalWish wish) { refusals_.set(wish); }
   std::deque<DoorMetrics>& doors() { return doors_; }
 
   std::map<std::string, Outcomes, std::less<>> limits() const;      ///< By limit, of all doors.
@@ -129,6 +153,8 @@ class Metrics {
  private:
   NamedCounts named_;
   const bool sampled_;
+  RefusalSampling refusals_;
+  RefusalTeller* const teller_;
   std::deque<DoorMetrics> doors_;
 };
 

@@ -176,15 +176,27 @@ constexpr std::array kSettings = {
             &Config::output_max, 1024, std::int64_t{1} << 40},
     Setting{"drain-time", "DURATION", "After SIGTERM or SIGINT: the longest wait for connections to finish.",
             &Config::drain_time},
-    Setting{"log-level", "LEVEL", "debug, info, warning, error or off. The log goes to standard error.",
+    Setting{"log-level", "LEVEL",
+            "debug, info, warning, error or off. The log goes to standard error. SIGUSR1 lets more lines "
+            "through, SIGUSR2 fewer; SIGHUP reads this and the other settings of the log again.",
             &Config::log_level},
+    Setting{"log-format", "FORMAT", "text, or json: one object a line.", &Config::log_format},
+    Setting{
+        "log-refusals", "PART",
+        "Refusals that the log tells of, at level info: a part of all (0.01), or so many a second (20/s); "
+        "1000 a second at most. 0: none.",
+        &Config::log_refusals},
+    Setting{"log-keys", "HOW", "Keys in the log: hash (see sluice log-key), plain, or none.",
+            &Config::log_keys},
+    Setting{
+        "log-key-secret", "TEXT",
+        "What keys in the log are hashed with. Without it hashes are of this process alone, and nobody can "
+        "find the key of one. Better set in the environment or the file than by a flag.",
+        &Config::log_key_secret},
 };
 
-constexpr std::array<std::pair<std::string_view, Level>, 5> kLevels = {{{"debug", Level::debug},
-                                                                        {"info", Level::info},
-                                                                        {"warning", Level::warning},
-                                                                        {"error", Level::error},
-                                                                        {"off", Level::off}}};
+constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
+constexpr std::array<std::string_view, 3> kLogKeys = {"hash", "plain", "none"};
 
 constexpr std::array<std::pair<std::string_view, Duration>, 9> kDurations = {{{"h", hours(1)},
                                                                               {"min", minutes(1)},
@@ -258,14 +270,29 @@ struct Set {
     return Done{};
   }
   Status operator()(Level Config::* m) const {
-    for (const auto& [name, level] : kLevels)
-      if (text == name) {
-        config.*m = level;
-        return Done{};
-      }
-    return bad(text, "debug, info, warning, error or off");
+    const auto level = level_of(text);
+    if (!level) return bad(text, "debug, info, warning, error or off");
+    config.*m = *level;
+    return Done{};
   }
+  /// Of an enumeration whose values have these names, in order.
+  template <class Word, std::size_t n>
+  Status word(Word Config::* m, const std::array<std::string_view, n>& names, std::string_view want) const {
+    const auto it = std::ranges::find(names, text);
+    if (it == names.end()) return bad(text, want);
+    config.*m = static_cast<Word>(it - names.begin());
+    return Done{};
+  }
+  Status operator()(LogFormat Config::* m) const { return word(m, kLogFormats, "text or json"); }
+  Status operator()(LogKeys Config::* m) const { return word(m, kLogKeys, "hash, plain or none"); }
+  Status operator()(observe::RefusalWish Config::* m) const { return take(m, parse_refusal_wish(text)); }
 };
+
+std::string ratio_text(std::int64_t millionths) {
+  std::string digits = std::to_string(1'000'000 + millionths % 1'000'000);
+  digits.erase(digits.find_last_not_of('0') + 1);
+  return std::to_string(millionths / 1'000'000) + (digits.size() > 1 ? "." + digits.substr(1) : "");
+}
 
 struct Get {
   const Config& config;
@@ -274,12 +301,7 @@ struct Get {
   std::string operator()(std::int64_t Config::* m) const { return std::to_string(config.*m); }
   std::string operator()(Duration Config::* m) const { return duration_text(config.*m); }
   std::string operator()(Bytes Config::* m) const { return std::to_string((config.*m).count); }
-  std::string operator()(Ratio Config::* m) const {
-    const auto millionths = (config.*m).millionths;
-    std::string digits = std::to_string(1'000'000 + millionths % 1'000'000);
-    digits.erase(digits.find_last_not_of('0') + 1);
-    return std::to_string(millionths / 1'000'000) + (digits.size() > 1 ? "." + digits.substr(1) : "");
-  }
+  std::string operator()(Ratio Config::* m) const { return ratio_text((config.*m).millionths); }
   std::string operator()(FileMode Config::* m) const {
     const auto bits = (config.*m).bits;
     if (!bits) return "";
@@ -293,8 +315,16 @@ struct Get {
   std::string operator()(store::Consistency Config::* m) const {
     return std::string(policy::consistency_name(config.*m));
   }
-  std::string operator()(Level Config::* m) const {
-    return std::string(kLevels[static_cast<std::size_t>(config.*m)].first);
+  std::string operator()(Level Config::* m) const { return std::string(level_name(config.*m)); }
+  std::string operator()(LogFormat Config::* m) const {
+    return std::string(kLogFormats[static_cast<std::size_t>(config.*m)]);
+  }
+  std::string operator()(LogKeys Config::* m) const {
+    return std::string(kLogKeys[static_cast<std::size_t>(config.*m)]);
+  }
+  std::string operator()(observe::RefusalWish Config::* m) const {
+    const auto wish = config.*m;
+    return wish.per_second > 0 ? std::to_string(wish.per_second) + "/s" : ratio_text(wish.millionths);
   }
 };
 
@@ -332,6 +362,17 @@ Result<Ratio> parse_ratio(std::string_view text) {
     if (millionths <= 1'000'000) return Ratio{millionths};
   }
   return bad(text, "a number from 0 to 1 such as 0.8, with six digits behind the point at most");
+}
+
+Result<observe::RefusalWish> parse_refusal_wish(std::string_view text) {
+  Scanner scan(text);
+  const auto n = scan.whole_number();
+  if (n && scan.take('/') && scan.word() == "s" && scan.at_end() && *n >= 1 &&
+      *n <= observe::kRefusalsPerSecondMax)
+    return observe::RefusalWish{.per_second = *n};
+  if (text.find('/') == text.npos)
+    if (const auto part = parse_ratio(text)) return observe::RefusalWish{.millionths = part->millionths};
+  return bad(text, "a part of all such as 0.01, or so many a second such as 20/s, 1000/s at most");
 }
 
 Result<Bytes> parse_bytes(std::string_view text) {

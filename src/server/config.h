@@ -19,6 +19,7 @@
 #include "net/address.h"
 #include "policy/yaml.h"
 #include "server/log.h"
+#include "server/refusal_log.h"
 #include "sluice/result.h"
 #include "sluice/time.h"
 #include "store/store.h"
@@ -91,13 +92,18 @@ struct Config {
   Bytes output_max{1 << 20};
   Duration drain_time = std::chrono::seconds(5);
   Level log_level = Level::info;
+  LogFormat log_format = LogFormat::text;
+  observe::RefusalWish log_refusals;
+  LogKeys log_keys = LogKeys::hash;
+  std::string log_key_secret;  ///< Empty: one that nobody knows.
 };
 
 struct Setting {
   using Member =
       std::variant<net::Address Config::*, std::string Config::*, std::int64_t Config::*, Duration Config::*,
                    Bytes Config::*, Level Config::*, bool Config::*, Ratio Config::*, FileMode Config::*,
-                   store::OnFailure Config::*, store::Consistency Config::*>;
+                   store::OnFailure Config::*, store::Consistency Config::*, LogFormat Config::*,
+                   LogKeys Config::*, observe::RefusalWish Config::*>;
   std::string_view name;   ///< As the flag, without the dashes.
   std::string_view value;  ///< What stands for the value in the help: ADDR, FILE, N, …
   std::string_view help;
@@ -138,6 +144,8 @@ Result<Duration> parse_duration(std::string_view text);
 std::string duration_text(Duration d);
 /// "0.8", "1", with at most six digits behind the point.
 Result<Ratio> parse_ratio(std::string_view text);
+/// "0.01" of all, "20/s", "0".
+Result<observe::RefusalWish> parse_refusal_wish(std::string_view text);
 /// "1MB" (1,000,000), "64Ki" (65,536), "4096".
 Result<Bytes> parse_bytes(std::string_view text);
 

@@ -88,6 +88,14 @@ void log_always(Level level, std::string_view message, std::span<const LogField>
   if (logs(level)) writer().put(made(level, message, fields));
 }
 
+void change_log_level(Level level, std::string_view why) {
+  const Level before = log_level();
+  set_log_level(level);
+  const auto text = std::string(why) + ": log level " + std::string(level_name(level)) + ", was " +
+                    std::string(level_name(before));
+  writer().put(made(Level::info, text, {}));
+}
+
 void flush_log(Duration most) { writer().flush(most); }
 
 LogNumbers log_numbers() {

@@ -23,6 +23,9 @@ void log(Level level, std::string_view message, std::source_location where = std
 /// For who limits its lines itself.
 void log_always(Level level, std::string_view message, std::span<const LogField> fields = {});
 
+/// As set_log_level(), told of by a line that comes whatever the level is.
+void change_log_level(Level level, std::string_view why);
+
 /// Waits for the lines so far to be written, but not longer than `most`.
 void flush_log(Duration most);
 

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "server/log.h"
+
 namespace sluice::server {
 
 namespace {
@@ -145,6 +147,17 @@ std::uint64_t open_files() {
   return n > 3 ? n - 3 : 0;  // Less ".", ".." and the folder itself.
 }
 
+void log_lines(std::vector<Family>& all) {
+  const LogNumbers n = log_numbers();
+  all.push_back(counter("sluice_log_lines_total", "Lines of the log that were written.", number(n.written)));
+  Family left{"sluice_log_left_out_total",
+              "Lines that were not: many of their kind (limited), or not read in time, or no room on the "
+              "disk (lost).",
+              Kind::counter,
+              {{{{"reason", "limited"}}, number(n.limited)}, {{{"reason", "lost"}}, number(n.lost)}}};
+  all.push_back(std::move(left));
+}
+
 /// Under the names that Prometheus's own libraries use.
 void process_numbers(std::vector<Family>& all, const Process& process) {
   rusage used{};
@@ -210,6 +223,7 @@ std::vector<Family> numbers(std::span<const DoorTotals> doors, const store::Loca
   token_numbers(all, doors, process);
   snapshot_numbers(all, snapshots);
   if (shared != nullptr) shared_numbers(all, *shared);
+  log_lines(all);
   process_numbers(all, process);
   return all;
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <deque>
@@ -34,7 +35,7 @@ namespace {
 constexpr Duration kUpkeepEvery = std::chrono::milliseconds(100);
 constexpr Duration kDrainCheck = std::chrono::milliseconds(10);
 constexpr Duration kLastLines = std::chrono::milliseconds(100);  // The longest wait for the log.
-constexpr std::size_t kFilesBeyondConnections = 64;  // Listeners, epoll, snapshots, the log.
+constexpr std::size_t kFilesBeyondConnections = 64;              // Listeners, epoll, snapshots, the log.
 
 }  // namespace
 
@@ -46,7 +47,8 @@ struct Server::Impl {
         snapshots(store, c.snapshot, c.snapshot_every),
         holds(std::make_shared<door::Holds>(static_cast<std::size_t>(c.max_holds))),
         admission(c.max_connections),
-        metrics(static_cast<std::size_t>(c.max_detailed_series), c.top_keys > 0),
+        refusal_log(c.log_keys, c.log_key_secret),
+        metrics(static_cast<std::size_t>(c.max_detailed_series), c.top_keys > 0, &refusal_log),
         observer(metrics, config) {}
 
   struct Seat {  // A loop and what it serves. The order matters: listeners go before doors, doors before the
@@ -70,6 +72,8 @@ struct Server::Impl {
   Status read_tokens();
   Status read_tls();
   void reload_all();
+  void reload_log();
+  void use_log(const Config& c);
   void tell_ready() const {
     if (!draining) manager.ready();
   }
@@ -102,6 +106,7 @@ struct Server::Impl {
   policy::CurrentPolicies policies{std::make_shared<const policy::PolicySet>()};
   const std::shared_ptr<door::Holds> holds;
   net::Admission admission;
+  RefusalLog refusal_log;  // Before what tells it.
   observe::Metrics metrics;
   Observer observer;
   std::deque<Opened> opened;
@@ -110,6 +115,7 @@ struct Server::Impl {
   std::unique_ptr<DoorTls> tls;  // Null: all doors are in the clear.
   std::optional<Reload> reload, reload_tokens;
   std::optional<ReloadPolicies> reload_policies;
+  std::function<Loaded()> load_again;    // The settings; may be empty.
   bool draining = false;                 // The first loop's.
   std::atomic<std::size_t> answered{0};  // Loops but the first, since the service manager was told last.
   std::atomic<std::size_t> serving{0};   // Seats whose connections have not all ended.
@@ -188,8 +194,24 @@ Status Server::Impl::read_tls() {
   return Done{};
 }
 
+void Server::Impl::use_log(const Config& c) {
+  set_log_format(c.log_format);
+  if (c.log_level != log_level()) change_log_level(c.log_level, "settings");
+  refusal_log.set(c.log_keys, c.log_key_secret);
+  metrics.tell_refusals(c.log_refusals);
+}
+
+void Server::Impl::reload_log() {
+  if (!load_again) return;
+  const auto loaded = load_again();
+  if (loaded.problems.empty()) return use_log(loaded.config);
+  process.rejected.fetch_add(1, std::memory_order_relaxed);
+  log(Level::error, "settings of the log refused, the old ones stay in force: " + loaded.problems[0]);
+}
+
 void Server::Impl::reload_all() {
   manager.reloading();
+  reload_log();
   if (tls) tls->now();
   if (reload_tokens) reload_tokens->now();
   if (reload) reload->now();
@@ -327,7 +349,9 @@ std::string Server::Impl::metrics_page() const {
 Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<const Door> rows,
                                               ServiceManager manager) {
   set_log_level(config.log_level);
+  set_log_format(config.log_format);
   auto impl = std::make_unique<Impl>(config, std::move(manager));
+  impl->metrics.tell_refusals(config.log_refusals);
   impl->process.started = Clock::now();
   impl->process.started_wall_ns = moment_now().wall_ns;
   impl->process.net = [i = impl.get()] { return i->totals(); };
@@ -378,6 +402,12 @@ std::vector<std::string> Server::start_lines() const {
 const Process& Server::process() const { return impl_->process; }
 
 void Server::Impl::on_signal(int signal) {
+  if (signal == SIGUSR1 || signal == SIGUSR2) {
+    const bool more = signal == SIGUSR1;
+    const int next =
+        std::clamp(static_cast<int>(log_level()) + (more ? -1 : 1), 0, static_cast<int>(Level::off));
+    return change_log_level(static_cast<Level>(next), more ? "SIGUSR1" : "SIGUSR2");
+  }
   if (signal == SIGHUP) {
     if (!tls && !reload && !reload_policies && !reload_tokens)
       log(Level::info, "SIGHUP: there is no file of limits, policies, tokens or TLS to read again");
@@ -406,9 +436,9 @@ bool Server::run(bool signals, const std::function<void()>& started) {
   Impl& i = *impl_;
   net::Loop& first = i.seats[0].loop;
   if (signals) {
-    first.on_signal({SIGTERM, SIGINT, SIGHUP}, [this, &i](int signal) {
+    first.on_signal({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}, [this, &i](int signal) {
       i.on_signal(signal);
-      if (signal != SIGHUP) drain();
+      if (signal == SIGTERM || signal == SIGINT) drain();
     });
   }
   if (i.tls) i.tls->watch(first);
@@ -473,6 +503,8 @@ void Server::drain() {
     for (auto& seat : i.seats) seat.loop.post([&i, &seat, until] { i.drain_seat(seat, until); });
   });
 }
+
+void Server::settings_again(std::function<Loaded()> load) { impl_->load_again = std::move(load); }
 
 void Server::reload() {
   impl_->seats[0].loop.post([&i = *impl_] { i.reload_all(); });

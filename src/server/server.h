@@ -30,10 +30,13 @@ class Server {
   std::vector<net::Address> addresses() const;
   const Process& process() const;
 
+  /// How the settings are read anew on SIGHUP; only those of the log are taken over. Before run().
+  void settings_again(std::function<Loaded()> load);
+
   /// Serves until drained, on this thread and as many more as were configured. With `signals`: SIGTERM and
-  /// SIGINT drain, a second one ends the process at once; SIGHUP reads the limits again. True if every
-  /// connection ended in time.
-  /// `started` is called when all of that holds and before the first request is read; may be empty.
+  /// SIGINT drain, a second one ends the process at once; SIGHUP reads the files again, SIGUSR1 and SIGUSR2
+  /// let one level of the log more and fewer through. True if every connection ended in time. `started` is
+  /// called when all of that holds and before the first request is read; may be empty.
   bool run(bool signals, const std::function<void()>& started = {});
   /// Not ready from now on, stops accepting, lets connections end, for drain_time at most; then run()
   /// returns. From any thread.

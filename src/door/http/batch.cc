@@ -49,14 +49,14 @@ void HttpBatch::write(std::string& out) {
   if (counts.on()) counts.report();
 }
 
-Decision HttpBatch::decision_of(const Item& item) const {
-  return policy::combine(std::span(decisions).subspan(item.first, item.count)).decision;
+policy::Verdict HttpBatch::verdict_of(const Item& item) const {
+  return policy::combine(std::span(decisions).subspan(item.first, item.count));
 }
 
 /// A hold whose tokens were refused is none. If the limit is in shadow mode it is one all the same, without
 /// tokens.
 void HttpBatch::settle_place(Item& item) {
-  if (decision_of(item).allowed()) return;
+  if (verdict_of(item).decision.allowed()) return;
   auto place = holds.close(*item.hold, call.now);
   item.hold.reset();
   if (!place || item.named->limit->mode != policy::Mode::shadow) return;
@@ -67,8 +67,8 @@ void HttpBatch::settle_place(Item& item) {
 
 void HttpBatch::count(const Item& item) {
   if (item.named == nullptr) return;
-  counts.count(item.named->limit->name, asks[item.first],
-               policy::combine(std::span(decisions).subspan(item.first, item.count)));
+  counts.count(item.named->limit->name, asks[item.first], verdict_of(item),
+               item.named->limit->mode == policy::Mode::shadow);
 }
 
 void HttpBatch::clear() {

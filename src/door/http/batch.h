@@ -94,7 +94,7 @@ struct HttpBatch final : Batch<HttpBatch> {
   const bool shared;  ///< The store is one that others share.
 
  private:
-  Decision decision_of(const Item& item) const;
+  policy::Verdict verdict_of(const Item& item) const;
   void settle_place(Item& item);
   void count(const Item& item);
 };

@@ -35,7 +35,8 @@ void RespBatch::write(std::string& out) {
     reply.format(reply, chain, writer);
     if (counts.on())
       counts.count(reply.named == nullptr ? door.throttle_family().name : reply.named->limit->name,
-                   asks[reply.first], policy::combine(chain));
+                   asks[reply.first], policy::combine(chain),
+                   reply.named != nullptr && reply.named->limit->mode == policy::Mode::shadow);
   }
   counts.report();
 }

@@ -69,7 +69,9 @@ void count(const Requests& requests, std::span<const store::Ask> asks, std::span
     const Told t = told(requests, decisions, i);
     overall.add(t);
     count_rule(requests, t, options, counts.to());
-    if (t.verdict) counts.count(t.match->rule->limit->name, asks[t.item.first], *t.verdict);
+    if (t.verdict)
+      counts.count(t.match->rule->limit->name, asks[t.item.first], *t.verdict,
+                   options.shadow || t.item.role == Item::Role::shadow);
   }
   if (options.shadow && overall.over()) counts.to().shadowed();
 }
