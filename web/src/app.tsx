@@ -151,7 +151,7 @@ function TokenDialog() {
 function TokenQuestion({ refused }: { refused: boolean }) {
   const [token, setToken] = useState("");
   return (
-    <dialog ref={useDialog()} aria-labelledby="token-title" onCancel={(e) => e.preventDefault()}>
+    <dialog ref={useDialog()} aria-labelledby="token-title" onClose={(e) => e.currentTarget.showModal()}>
       <form
         onSubmit={(e) => {
           e.preventDefault();
