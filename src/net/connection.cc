@@ -236,16 +236,17 @@ void Connection::drain() {
   if (reading_) socket_.cancel(ignored);  // on_read() goes on by next() with last_words().
 }
 
-/// The server goes down: answers what has arrived by now, then tells the session.
+/// The server goes down: answers what has arrived by now, a full buffer at most, then tells the session.
 void Connection::last_words(Time now) {
-  if (!make_room()) return out_of_memory(now);
-  char* const to = buffer_.get() + end_;
-  const auto n = tls_ ? static_cast<ssize_t>(tls_->read(to, capacity_ - end_).bytes)
-                      : ::recv(socket_.native_handle(), to, capacity_ - end_, MSG_DONTWAIT);
-  if (n > 0) {
+  do {
+    if (!make_room()) return out_of_memory(now);
+    char* const to = buffer_.get() + end_;
+    const auto n = tls_ ? static_cast<ssize_t>(tls_->read(to, capacity_ - end_).bytes)
+                        : ::recv(socket_.native_handle(), to, capacity_ - end_, MSG_DONTWAIT);
+    if (n <= 0) break;
     NetStats::add(listener_.stats.bytes_in, static_cast<std::uint64_t>(n));
     end_ += static_cast<std::size_t>(n);
-  }
+  } while (end_ == capacity_ && capacity_ < kReadBytes);
   pump(now);
 }
 

@@ -124,6 +124,7 @@ void Loop::probe(Duration shed_after) {
   every(kProbeEvery, [probe] { probe->send(); });
 }
 
+Pressure& Loop::pressure() { return impl_->pressure; }
 const Pressure& Loop::pressure() const { return impl_->pressure; }
 
 void Loop::on_signal(std::initializer_list<int> signals, std::function<void(int)> work) {

@@ -40,6 +40,7 @@ class Loop {
   /// Probes how long what is ready waits for its turn, ten times a second and, while that is long, without a
   /// pause; from `shed_after` on the loop's connections shed (pressure.h). 0: never.
   void probe(Duration shed_after);
+  Pressure& pressure();
   const Pressure& pressure() const;
 
   struct Impl;
