@@ -15,6 +15,7 @@ constexpr std::string_view kRateLimit = "rate_limit";
 constexpr std::string_view kOwn = "0.1.0";
 
 constexpr auto kFast = Command::kFast;
+constexpr auto kAsks = Command::kAsks;
 constexpr auto kWrite = Command::kWrite;
 constexpr auto kReadOnly = Command::kReadOnly;
 constexpr auto kStranger = Command::kStranger;
