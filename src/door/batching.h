@@ -9,6 +9,7 @@
 // A door lends batches, so idle connections hold none. Its options have output_bytes_max.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +28,12 @@ namespace sluice::door {
 inline constexpr std::size_t kBatchAsks = 64;  ///< As many as the store's prefetching gains from.
 inline constexpr std::size_t kBatchReplies =
     256;  ///< Requests of one batch, those without an ask among them.
+/// What one connection may have done in one turn of the loop, then others have theirs: requests, and asks
+/// once more. Few enough that a hundred who send without end keep others waiting for some milliseconds, many
+/// enough that a turn costs nothing.
+inline constexpr std::size_t kTurn = 1024;
+/// A reply of a request without an ask that is longer took longer to make, and ends the turn.
+inline constexpr std::size_t kTurnReply = 8 * 1024;
 
 /// One thread's batches. Not thread-safe.
 template <class Own>
@@ -103,6 +110,7 @@ class BatchingDoor : public net::SessionFactory {
 
   /// Requests answered so far. Any thread may ask.
   std::uint64_t requests() const override { return requests_.load(std::memory_order_relaxed); }
+  std::uint64_t shed() const override { return shed_.load(std::memory_order_relaxed); }
 
   // For the sessions of this door.
   store::Store& store() { return store_; }
@@ -113,6 +121,7 @@ class BatchingDoor : public net::SessionFactory {
     // relaxed, and no read-modify-write: one thread alone writes, and nothing hangs on it.
     requests_.store(requests_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
+  void count_shed() { shed_.store(shed_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
 
  private:
   store::Store& store_;
@@ -120,6 +129,7 @@ class BatchingDoor : public net::SessionFactory {
   observe::Decisions* const decisions_;
   BatchPool<Own> batches_;
   std::atomic<std::uint64_t> requests_{0};
+  std::atomic<std::uint64_t> shed_{0};
 };
 
 /// One connection. A feed reads and answers until the bytes are used up, the output is long enough, or the
@@ -149,9 +159,16 @@ class BatchingSession : public net::Session {
     }
 
     bool more = true;
+    left_ = kTurn;
+    more_ = false;
     while (more && state_ == State::reading && out.size() < door_.options().output_bytes_max) {
+      if (left_ == 0) {
+        more_ = !rest.empty();
+        break;
+      }
       const std::string_view before = rest;
       more = gather(rest, *batch, out);
+      spend(batch->asks.size());
       if (!batch->replies.empty()) {
         if (!decide(batch)) {
           waited_bytes_ = before.size() - rest.size();
@@ -166,14 +183,29 @@ class BatchingSession : public net::Session {
     return state_ == State::closing ? in.size() : in.size() - rest.size();
   }
   State state() const override { return state_; }
+  bool more() const override { return more_ && state_ == State::reading; }
+
+  /// Whether requests for tokens are to be answered by the door's word for overload; counts one if so.
+  bool sheds() {
+    if (!host_.shedding()) [[likely]]
+      return false;
+    door_.count_shed();
+    return true;
+  }
 
  protected:
   /// Reads requests until a batch is full. False: there is no further whole request.
   virtual bool gather(std::string_view& rest, Own& batch, std::string& out) = 0;
 
   bool full(const Own& batch, const std::string& out) const {
-    return batch.asks.size() >= kBatchAsks || batch.replies.size() >= kBatchReplies ||
+    return left_ == 0 || batch.asks.size() >= kBatchAsks || batch.replies.size() >= kBatchReplies ||
            out.size() + batch.text.size() >= door_.options().output_bytes_max;
+  }
+
+  /// Of this turn.
+  void spend(std::size_t n) { left_ -= std::min(left_, n); }
+  void spend_all_if_large(std::size_t reply) {
+    if (reply > kTurnReply) left_ = 0;
   }
 
   Door& door_;
@@ -197,6 +229,8 @@ class BatchingSession : public net::Session {
     return false;
   }
 
+  std::size_t left_ = kTurn;      // Of this turn.
+  bool more_ = false;             // The turn ended before the requests did.
   std::size_t waited_bytes_ = 0;  // How much of `in` the waiting batch's requests take up.
 };
 

@@ -36,14 +36,17 @@ struct DoorUnderTest {
 
   struct TestHost final : net::Host {
     void resume() override { ++resumed; }
+    bool shedding() const override { return sheds; }
     int resumed = 0;
+    bool sheds = false;
   };
 
   /// Bytes in, bytes out; what is not consumed stays in front of the next.
   std::string raw(std::string_view bytes) {
     unread.append(bytes);
     std::string out;
-    unread.erase(0, session->feed(unread, now, out));
+    do unread.erase(0, session->feed(unread, now, out));
+    while (session->more());
     return out;
   }
   /// A new connection.

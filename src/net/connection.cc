@@ -26,8 +26,8 @@ constexpr Duration kRest =
 
 }  // namespace
 
-Connection::Connection(Listener::Impl& listener, Fd socket)
-    : listener_(listener), socket_(listener.loop.context), active_(Clock::now()) {
+Connection::Connection(Listener::Impl& listener, Fd socket, AddressKey address)
+    : listener_(listener), socket_(listener.loop.context), active_(Clock::now()), address_(address) {
   boost::system::error_code ignored;  // Only an exhausted epoll fails here, and then the first read does too.
   socket_.assign(asio::generic::stream_protocol(AF_UNIX, 0), socket.release(), ignored);
   socket_.native_non_blocking(true, ignored);
@@ -35,11 +35,14 @@ Connection::Connection(Listener::Impl& listener, Fd socket)
 
 Connection::~Connection() {
   listener_.admission.leave();
+  listener_.admission.addresses.leave(address_);
+  listener_.admission.buffers.give(buffered_);
   NetStats::add(listener_.stats.open, static_cast<std::uint64_t>(-1));
 }
 
-void Connection::open(Listener::Impl& listener, Fd socket, std::string_view peer) {
-  auto* c = new Connection(listener, std::move(socket));  // Owned by the wheel and what is outstanding.
+void Connection::open(Listener::Impl& listener, Fd socket, AddressKey address, std::string_view peer) {
+  auto* c =
+      new Connection(listener, std::move(socket), address);  // Owned by the wheel and what is outstanding.
   NetStats::add(listener.stats.open, 1);
   NetStats::add(listener.stats.accepted, 1);
   if (listener.options.tls != nullptr) c->start_tls(peer);
@@ -56,7 +59,8 @@ void Connection::serve(Time now, std::string_view peer) {
 
 // ---- reading
 
-void Connection::make_room() {
+/// False: the buffer is full, and may not grow.
+bool Connection::make_room() {
   if (begin_ == end_) {
     begin_ = end_ = 0;
   } else if (begin_ > 0) {
@@ -64,12 +68,42 @@ void Connection::make_room() {
     end_ -= begin_;
     begin_ = 0;
   }
-  if (end_ < capacity_) return;
-  const std::size_t larger = capacity_ == 0 ? kRestingBytes : capacity_ * 2;
-  auto grown = std::make_unique_for_overwrite<char[]>(larger);
+  return end_ < capacity_ || grow(capacity_ == 0 ? kRestingBytes : capacity_ * 2);
+}
+
+bool Connection::grow(std::size_t capacity) {
+  const auto more = static_cast<std::int64_t>(capacity - capacity_);
+  if (capacity > kRestingBytes) {
+    if (!listener_.admission.buffers.take(more)) return false;
+    buffered_ += more;
+  }
+  auto grown = std::make_unique_for_overwrite<char[]>(capacity);
   if (end_ > 0) std::memcpy(grown.get(), buffer_.get(), end_);
   buffer_ = std::move(grown);
-  capacity_ = larger;
+  capacity_ = capacity;
+  return true;
+}
+
+/// Counts what this connection keeps now. False: it is more than before, and more than there may be.
+bool Connection::within_bounds() {
+  const std::size_t input = capacity_ > kRestingBytes ? capacity_ : 0;
+  const std::size_t output = pending_.empty() ? 0 : pending_.capacity();
+  const auto now = static_cast<std::int64_t>(input + output + (session_ ? session_->held() : 0));
+  if (now > buffered_ && !listener_.admission.buffers.take(now - buffered_)) return false;
+  if (now < buffered_) listener_.admission.buffers.give(buffered_ - now);
+  buffered_ = now;
+  return true;
+}
+
+/// A peer that takes its output is told; one that does not is cut off.
+void Connection::out_of_memory(Time now) {
+  NetStats::add(listener_.stats.closed_memory, 1);
+  if (unsent() > 0 || session_->state() != Session::State::reading) return close(true);
+  std::string& to = out();
+  session_->expire(Expiry::memory, to);
+  send(to, now);
+  if (unsent() > 0) return close(true);
+  next(now);
 }
 
 void Connection::shrink() {
@@ -79,10 +113,11 @@ void Connection::shrink() {
   end_ -= begin_;
   begin_ = 0;
   buffer_ = std::move(smaller);
+  within_bounds();
 }
 
 void Connection::read() {
-  make_room();
+  if (!make_room()) return out_of_memory(Clock::now());
   reading_ = true;
   if (tls_ && phase_ == Phase::serving) return read_tls();
   socket_.async_read_some(
@@ -111,11 +146,7 @@ void Connection::on_read(const boost::system::error_code& error, std::size_t n) 
   }
   end_ += n;
   if (end_ == capacity_ && capacity_ < kReadBytes) {  // More is there than fits: read more at once next time.
-    auto grown = std::make_unique_for_overwrite<char[]>(capacity_ * 4);
-    std::memcpy(grown.get(), buffer_.get(), end_);
-    buffer_ = std::move(grown);
-    capacity_ *= 4;
-    hurry(now + kRest);
+    if (grow(capacity_ * 4)) hurry(now + kRest);
   }
   pump(now);
 }
@@ -139,23 +170,41 @@ void Connection::feed(Time now, std::string& out) {
   }
 }
 
+/// One turn: what the session answers at one feed.
 void Connection::pump(Time now) {
-  for (;;) {
-    if (sent_ > 0) {  // The session sees by the length of `out` what is not written.
-      pending_.erase(0, sent_);
-      sent_ = 0;
-    }
-    std::string& to = out();
-    feed(now, to);
-    const bool paused = to.size() >= kSessionOutputPause;
-    if (draining_ && !told_ && session_->state() == Session::State::reading) {
-      told_ = true;
-      session_->drain(to);
-    }
-    send(to, now);
-    if (!paused || !may_go_on()) break;
+  if (sent_ > 0) {  // The session sees by the length of `out` what is not written.
+    pending_.erase(0, sent_);
+    sent_ = 0;
   }
+  Pressure& pressure = listener_.loop.pressure;
+  shedding_ = pressure.shed(greedy_);
+  std::string& to = out();
+  feed(now, to);
+  const bool more = session_->more();
+  greedy_ = more || to.size() >= kSessionOutputPause;
+  if (draining_ && !told_ && !more && session_->state() == Session::State::reading) {
+    told_ = true;
+    session_->drain(to);
+  }
+  send(to, now);
+  if (phase_ == Phase::serving && !within_bounds()) return out_of_memory(now);
+  if (pressure.behind()) pressure.spent(shedding_, Clock::now() - now);
+  if (greedy_ && may_go_on()) return go_on_later();
   next(now);
+}
+
+/// Behind all that is ready by now: a peer that sends without end gets its share of each turn, as others do.
+void Connection::go_on_later() {
+  NetStats::add(listener_.stats.turns_yielded, 1);
+  if (going_on_) return;
+  going_on_ = true;
+  asio::post(listener_.loop.context, [this] {
+    const Entry entry(*this);
+    going_on_ = false;
+    if (phase_ != Phase::serving) return;
+    const Time now = Clock::now();
+    session_->state() == Session::State::reading ? pump(now) : next(now);
+  });
 }
 
 /// Input lies here that a session left unread because of its output, and by now the peer has read most of
@@ -187,16 +236,17 @@ void Connection::drain() {
   if (reading_) socket_.cancel(ignored);  // on_read() goes on by next() with last_words().
 }
 
-/// The server goes down: answers what has arrived by now, then tells the session.
+/// The server goes down: answers what has arrived by now, a full buffer at most, then tells the session.
 void Connection::last_words(Time now) {
-  make_room();
-  char* const to = buffer_.get() + end_;
-  const auto n = tls_ ? static_cast<ssize_t>(tls_->read(to, capacity_ - end_).bytes)
-                      : ::recv(socket_.native_handle(), to, capacity_ - end_, MSG_DONTWAIT);
-  if (n > 0) {
+  do {
+    if (!make_room()) return out_of_memory(now);
+    char* const to = buffer_.get() + end_;
+    const auto n = tls_ ? static_cast<ssize_t>(tls_->read(to, capacity_ - end_).bytes)
+                        : ::recv(socket_.native_handle(), to, capacity_ - end_, MSG_DONTWAIT);
+    if (n <= 0) break;
     NetStats::add(listener_.stats.bytes_in, static_cast<std::uint64_t>(n));
     end_ += static_cast<std::size_t>(n);
-  }
+  } while (end_ == capacity_ && capacity_ < kReadBytes);
   pump(now);
 }
 
@@ -204,6 +254,7 @@ void Connection::next(Time now) {
   if (phase_ != Phase::serving) return;
   const bool blocked = unsent() > 0;
   if (blocked && !writing_) wait_to_write();
+  if (going_on_) return;
   switch (session_->state()) {
     case Session::State::waiting:
       return;  // resume() will come. Input stays where it is.
@@ -278,6 +329,7 @@ void Connection::wait_to_write() {
     const Time now = Clock::now();
     send(pending_, now);
     if (phase_ != Phase::serving) return;
+    within_bounds();
     if (may_go_on()) return pump(now);
     next(now);
   });
@@ -315,7 +367,8 @@ bool Connection::asked() const {
 
 Connection::Entry::~Entry() {
   if (--c_.entered_ > 0 || c_.phase_ != Phase::closed) return;
-  if (c_.reading_ || c_.writing_ || c_.resuming_ || c_.asked()) return;  // They will enter once more.
+  if (c_.reading_ || c_.writing_ || c_.resuming_ || c_.going_on_ || c_.asked())
+    return;  // They will enter once more.
   delete &c_;
 }
 

@@ -23,10 +23,11 @@ namespace sluice::net {
 class Connection final : public Host, public WheelNode {
  public:
   /// Takes over a connected, non-blocking socket, whose place in the admission is taken.
-  static void open(Listener::Impl& listener, Fd socket, std::string_view peer);
+  static void open(Listener::Impl& listener, Fd socket, AddressKey address, std::string_view peer);
   ~Connection();
 
   void resume() override;
+  bool shedding() const override { return shedding_; }
   void drain();
   void look(Time now);  ///< The wheel's: checks the time limits.
 
@@ -58,7 +59,7 @@ class Connection final : public Host, public WheelNode {
     const std::string peer;  // For the session, which is made once the handshake is done.
   };
 
-  Connection(Listener::Impl& listener, Fd socket);
+  Connection(Listener::Impl& listener, Fd socket, AddressKey address);
 
   void serve(Time now, std::string_view peer);
   void start_tls(std::string_view peer);
@@ -71,6 +72,7 @@ class Connection final : public Host, public WheelNode {
   void on_read(const boost::system::error_code& error, std::size_t n);
   void on_resume();
   void pump(Time now);
+  void go_on_later();
   void feed(Time now, std::string& out);
   bool may_go_on() const;
   void last_words(Time now);
@@ -80,8 +82,11 @@ class Connection final : public Host, public WheelNode {
   void finish(Time now);
   void close(bool reset = false);
   bool asked() const;  // A store will call resume().
-  void make_room();
+  bool make_room();
+  bool grow(std::size_t capacity);
   void shrink();
+  bool within_bounds();
+  void out_of_memory(Time now);
   Time deadline() const;
   std::string& out() { return pending_.empty() ? listener_.loop.out : pending_; }
   std::size_t unsent() const { return pending_.size() - sent_; }
@@ -103,13 +108,18 @@ class Connection final : public Host, public WheelNode {
   Time partial_since_;  // When the unfinished request began, if partial_.
   Time progress_;       // When output was last taken, while some waits; when lingering began.
   std::size_t discarded_ = 0;
+  std::int64_t buffered_ = 0;  // As counted in Admission::buffers.
+  const AddressKey address_;
 
   Phase phase_ = Phase::serving;
   std::uint8_t entered_ = 0;
   bool partial_ = false;
-  bool reading_ = false;  // A read is outstanding; so are the next two.
+  bool reading_ = false;  // A read is outstanding; so are the next three.
   bool writing_ = false;
   bool resuming_ = false;
+  bool going_on_ = false;  // The session has more, and others have their turn.
+  bool greedy_ = false;    // It had more when it last had its turn.
+  bool shedding_ = false;  // The feed that runs.
   bool eof_ = false;
   bool draining_ = false;
   bool told_ = false;     // The session knows of it.

@@ -82,8 +82,11 @@ bool Listener::Impl::accept_one() {
       pause(errno);
     return false;
   }
-  if (!admission.enter()) {
-    NetStats::add(stats.refused, 1);
+  const AddressKey address = address_key(peer);
+  const bool room = admission.enter();
+  if (!room || !admission.addresses.enter(address)) {
+    if (room) admission.leave();
+    NetStats::add(room ? stats.refused_address : stats.refused, 1);
     const auto words = options.tls != nullptr ? kTlsRefusal : sessions.refusal();
     if (!words.empty()) (void)!::send(fd.get(), words.data(), words.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::shutdown(fd.get(), SHUT_WR);
@@ -93,7 +96,7 @@ bool Listener::Impl::accept_one() {
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  Connection::open(*this, std::move(fd), peer_text(peer));
+  Connection::open(*this, std::move(fd), address, peer_text(peer));
   return true;
 }
 

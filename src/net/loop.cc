@@ -1,9 +1,13 @@
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "net/fd.h"
 #include "net/loop_impl.h"
 
 namespace sluice::net {
@@ -57,6 +61,32 @@ struct Readable {
   std::function<void()> work;
 };
 
+/// An event that becomes readable stands behind all sockets that are, and is reached when they are done.
+struct Probe {
+  explicit Probe(Loop::Impl& l) : loop(l), event(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+  void send() {
+    if (under_way) return;
+    under_way = true;
+    sent = Clock::now();
+    const std::uint64_t one = 1;
+    (void)!::write(event.get(), &one, sizeof one);
+  }
+  void back() {
+    std::uint64_t count = 0;
+    (void)!::read(event.get(), &count, sizeof count);
+    under_way = false;
+    loop.pressure.probed(Clock::now() - sent);
+    if (loop.pressure.limit() > Duration{0} && loop.pressure.waited() > loop.pressure.limit() / 2) send();
+  }
+
+  Loop::Impl& loop;
+  const Fd event;
+  Time sent;
+  bool under_way = false;
+};
+
+constexpr Duration kProbeEvery = std::chrono::milliseconds(100);
+
 }  // namespace
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {}
@@ -85,6 +115,17 @@ void Loop::after(Duration delay, std::function<void()> work) {
     if (!error) work();
   });
 }
+
+void Loop::probe(Duration shed_after) {
+  auto probe = std::make_shared<Probe>(*impl_);
+  if (!probe->event) return;  // Out of descriptors: nothing is shed.
+  impl_->pressure.limit(shed_after);
+  on_readable(probe->event.get(), [probe] { probe->back(); });
+  every(kProbeEvery, [probe] { probe->send(); });
+}
+
+Pressure& Loop::pressure() { return impl_->pressure; }
+const Pressure& Loop::pressure() const { return impl_->pressure; }
 
 void Loop::on_signal(std::initializer_list<int> signals, std::function<void(int)> work) {
   auto kept = std::make_shared<Signals>(impl_->context, std::move(work));

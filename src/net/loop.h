@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <memory>
 
+#include "net/pressure.h"
 #include "sluice/time.h"
 
 namespace sluice::net {
@@ -36,6 +37,11 @@ class Loop {
   void on_signal(std::initializer_list<int> signals, std::function<void(int)> work);
   /// Calls `work` whenever `fd` is readable, until the loop ends. Does not own `fd`.
   void on_readable(int fd, std::function<void()> work);
+  /// Probes how long what is ready waits for its turn, ten times a second and, while that is long, without a
+  /// pause; from `shed_after` on the loop's connections shed (pressure.h). 0: never.
+  void probe(Duration shed_after);
+  Pressure& pressure();
+  const Pressure& pressure() const;
 
   struct Impl;
   Impl& impl() { return *impl_; }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "net/loop.h"
+#include "net/pressure.h"
 
 namespace sluice::net {
 
@@ -16,6 +17,7 @@ struct Loop::Impl {
   boost::asio::io_context context{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   // Replies are built here and written at once; a connection keeps its own only while its peer does not read.
   std::string out;
+  Pressure pressure;
   std::list<std::shared_ptr<void>>
       kept;  // Timers, signals and watched descriptors; last, so that they go first.
 };

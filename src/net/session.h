@@ -16,6 +16,7 @@ namespace sluice::net {
 enum class Expiry : std::uint8_t {
   idle,     ///< No request for too long: close, politely.
   partial,  ///< A request was begun and not finished in time.
+  memory,   ///< All connections together buffer as much as they may, and this one's request needs more.
 };
 
 /// How a session reaches back to its connection. Calls come and go on the connection's own thread.
@@ -23,6 +24,9 @@ class Host {
  public:
   /// A decision that feed() had to wait for is here: call feed() again, even without new bytes.
   virtual void resume() = 0;
+  /// Of the feed() that runs: the loop is behind, and what is new is to be answered by the protocol's word
+  /// for overload, at once and without the store (pressure.h).
+  virtual bool shedding() const { return false; }
 
  protected:
   ~Host() = default;
@@ -51,6 +55,12 @@ class Session {
   virtual std::size_t feed(std::string_view in, Time now, std::string& out) = 0;
   virtual State state() const = 0;
 
+  /// The last feed() left whole requests unread for others to have their turn: it wants to be fed again once
+  /// they had it, though no byte comes.
+  virtual bool more() const { return false; }
+  /// Bytes of unfinished requests and unsent replies that it keeps itself.
+  virtual std::size_t held() const { return 0; }
+
   /// Of a session that keeps half a request itself, with no byte of it left in `in`: since when. Nothing: it
   /// has none. The connection then counts time as it does for bytes that lie unread (Expiry::partial).
   virtual std::optional<Time> unfinished_since() { return {}; }
@@ -76,6 +86,8 @@ class SessionFactory {
   /// Requests read so far by all of its sessions, each counted within the feed() that read it. 0: not
   /// counted.
   virtual std::uint64_t requests() const { return 0; }
+  /// Of these, those that were shed (Host::shedding()).
+  virtual std::uint64_t shed() const { return 0; }
 };
 
 }  // namespace sluice::net

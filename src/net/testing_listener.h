@@ -70,7 +70,7 @@ class Net : public ::testing::Test {
     auto bound = bind_all(*Address::parse(address), 1);
     ASSERT_TRUE(bound) << bound.error().message;
     bound_ = std::move(*bound);
-    admission_ = std::make_unique<Admission>(max);
+    admission_ = std::make_unique<Admission>(max, per_address_, buffer_bytes_);
     options.tcp = bound_.address.kind == Address::Kind::tcp;
     listener_ =
         std::make_unique<Listener>(loop_, std::move(bound_.sockets[0]), factory_, *admission_, options);
@@ -97,6 +97,8 @@ class Net : public ::testing::Test {
   Loop loop_;
   LineFactory factory_;
   Bound bound_;
+  std::int64_t per_address_ = 0;  // Set before start(), as is the next.
+  std::int64_t buffer_bytes_ = INT64_MAX;
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<Listener> listener_;
   std::thread thread_;

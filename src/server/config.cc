@@ -119,6 +119,18 @@ constexpr std::array kSettings = {
             &Config::password},
     Setting{"max-connections", "N", "Connections of all doors together; more are told so and closed.",
             &Config::max_connections, 1, 10'000'000},
+    Setting{
+        "max-connections-per-address", "N",
+        "Of them those of one client address (of IPv6: one /64 network). 0: any number, as behind a proxy.",
+        &Config::max_connections_per_address, 0, 10'000'000},
+    Setting{"max-buffered", "BYTES",
+            "What all connections together buffer of unfinished requests and of replies not taken; beyond it "
+            "who needs more is told so and closed.",
+            &Config::max_buffered, 1 << 20, std::int64_t{1} << 50},
+    Setting{"shed-after", "DURATION",
+            "When what is ready waits longer for its turn, requests for tokens are answered at once that the "
+            "server is overloaded, in at most a tenth of the time. 0: never.",
+            &Config::shed_after},
     Setting{"resp-idle", "DURATION", "A RESP connection without a request for so long is closed. 0: never.",
             &Config::resp_idle},
     Setting{"http-idle", "DURATION", "An HTTP connection without a request for so long is closed. 0: never.",

@@ -71,6 +71,9 @@ struct Config {
   Duration snapshot_every = std::chrono::seconds(10);
   std::string password;  ///< Of the RESP door; empty: none is asked for.
   std::int64_t max_connections = 10'000;
+  std::int64_t max_connections_per_address = 0;  ///< 0: any number.
+  Bytes max_buffered{256 << 20};
+  Duration shed_after = std::chrono::milliseconds(100);
   Duration resp_idle{0};
   Duration http_idle = std::chrono::minutes(5);
   Duration grpc_idle = std::chrono::hours(1);

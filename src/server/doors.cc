@@ -107,11 +107,14 @@ void NetTotals::add(const net::NetStats& listener) {
   open += get(listener.open);
   accepted += get(listener.accepted);
   refused += get(listener.refused);
+  refused_address += get(listener.refused_address);
   accept_errors += get(listener.accept_errors);
   closed_idle += get(listener.closed_idle);
   closed_partial += get(listener.closed_partial);
   closed_stall += get(listener.closed_stall);
   closed_handshake += get(listener.closed_handshake);
+  closed_memory += get(listener.closed_memory);
+  turns_yielded += get(listener.turns_yielded);
   handshakes += get(listener.handshakes);
   handshakes_failed += get(listener.handshakes_failed);
   bytes_in += get(listener.bytes_in);

@@ -25,8 +25,10 @@ namespace sluice::server {
 
 /// Sums over all listeners of the process.
 struct NetTotals {
-  std::uint64_t open = 0, accepted = 0, refused = 0, accept_errors = 0;
-  std::uint64_t closed_idle = 0, closed_partial = 0, closed_stall = 0, closed_handshake = 0;
+  std::uint64_t open = 0, accepted = 0, refused = 0, refused_address = 0, accept_errors = 0;
+  std::uint64_t closed_idle = 0, closed_partial = 0, closed_stall = 0, closed_handshake = 0,
+                closed_memory = 0;
+  std::uint64_t turns_yielded = 0;
   std::uint64_t handshakes = 0, handshakes_failed = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;
 

@@ -40,6 +40,10 @@ void connections(std::vector<Family>& all, std::span<const DoorTotals> doors) {
           &NetTotals::accepted);
   by_door("sluice_connections_refused_total", "Beyond max_connections: told so and closed.", Kind::counter,
           &NetTotals::refused);
+  by_door("sluice_connections_refused_by_address_total", "Beyond max_connections_per_address, likewise.",
+          Kind::counter, &NetTotals::refused_address);
+  by_door("sluice_turns_yielded_total", "A connection had its share of a turn, and more to ask.",
+          Kind::counter, &NetTotals::turns_yielded);
   by_door("sluice_accept_errors_total", "Accepting paused, for instance for lack of open files.",
           Kind::counter, &NetTotals::accept_errors);
   by_door("sluice_read_bytes_total", "Bytes from clients.", Kind::counter, &NetTotals::bytes_in);
@@ -50,15 +54,34 @@ void connections(std::vector<Family>& all, std::span<const DoorTotals> doors) {
                 {}};
   for (const auto& d : doors) {
     const NetTotals& n = d.net;
-    const auto timed = n.closed_idle + n.closed_partial + n.closed_stall + n.closed_handshake;
+    const auto timed =
+        n.closed_idle + n.closed_partial + n.closed_stall + n.closed_handshake + n.closed_memory;
     const auto ended = n.accepted - std::min(n.accepted, n.open + timed);  // Not all counted at one moment.
     for (const auto& [reason, count] :
          {std::pair("idle", n.closed_idle), std::pair("request_time", n.closed_partial),
           std::pair("output_time", n.closed_stall), std::pair("tls_handshake_time", n.closed_handshake),
-          std::pair("end", ended)})
+          std::pair("max_buffered", n.closed_memory), std::pair("end", ended)})
       closed.samples.push_back({{{"door", std::string(d.door)}, {"reason", reason}}, number(count)});
   }
   all.push_back(std::move(closed));
+}
+
+void load_numbers(std::vector<Family>& all, std::span<const DoorTotals> doors, const LoadTotals& load,
+                  const Config& config) {
+  Family shed{"sluice_requests_shed_total", "Answered that the server is overloaded.", Kind::counter, {}};
+  for (const auto& d : doors) shed.samples.push_back({{{"door", std::string(d.door)}}, number(d.shed)});
+  all.push_back(std::move(shed));
+  all.push_back(gauge("sluice_loops_overloaded", "Loops that are behind by more than shed_after.",
+                      number(load.behind)));
+  all.push_back(counter("sluice_overloads_total", "Times that a loop fell behind so.", number(load.times)));
+  all.push_back(
+      gauge("sluice_loop_wait_seconds",
+            "How long what was ready waited lately for its turn, on the loop where that was longest.",
+            static_cast<double>(load.waited.count()) / 1e9));
+  all.push_back(gauge("sluice_buffered_bytes", "Unfinished requests and replies not taken.",
+                      static_cast<double>(load.buffered)));
+  all.push_back(gauge("sluice_buffered_bytes_max", "The setting max_buffered.",
+                      static_cast<double>(config.max_buffered.count)));
 }
 
 void tls_numbers(std::vector<Family>& all, std::span<const DoorTotals> doors, const Process& process) {
@@ -186,9 +209,15 @@ std::uint64_t resident_bytes() {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+void LoadTotals::add(const net::Pressure& loop) {
+  behind += loop.behind() ? 1 : 0;
+  times += loop.times();
+  waited = std::max(waited, loop.waited());
+}
+
 std::vector<Family> numbers(std::span<const DoorTotals> doors, const store::LocalStats& table,
                             std::size_t holds, const Snapshots& snapshots, const SharedNumbers* shared,
-                            const Process& process, const Config& config) {
+                            const LoadTotals& load, const Process& process, const Config& config) {
   std::vector<Family> all;
   all.push_back({"sluice_build_info",
                  "1; the labels say what runs.",
@@ -219,6 +248,7 @@ std::vector<Family> numbers(std::span<const DoorTotals> doors, const store::Loca
   all.push_back(gauge("sluice_connections_max", "The setting max_connections.",
                       static_cast<double>(config.max_connections)));
   connections(all, doors);
+  load_numbers(all, doors, load, config);
   tls_numbers(all, doors, process);
   token_numbers(all, doors, process);
   snapshot_numbers(all, snapshots);

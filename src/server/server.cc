@@ -46,7 +46,7 @@ struct Server::Impl {
         store({.max_keys = static_cast<std::size_t>(c.max_keys)}),
         snapshots(store, c.snapshot, c.snapshot_every),
         holds(std::make_shared<door::Holds>(static_cast<std::size_t>(c.max_holds))),
-        admission(c.max_connections),
+        admission(c.max_connections, c.max_connections_per_address, c.max_buffered.count),
         refusal_log(c.log_keys, c.log_key_secret),
         metrics(static_cast<std::size_t>(c.max_detailed_series), c.top_keys > 0, &refusal_log),
         observer(metrics, config) {}
@@ -89,6 +89,7 @@ struct Server::Impl {
   NetTotals totals() const;
   std::unique_ptr<SharedNumbers> shared_numbers() const;  // Null: there is no shared store.
   std::vector<DoorTotals> door_totals() const;
+  LoadTotals load_totals() const;
   std::string metrics_page() const;
   std::string live_event() const;
 
@@ -319,9 +320,18 @@ std::vector<DoorTotals> Server::Impl::door_totals() const {
   for (std::size_t k = 0; k < opened.size(); ++k) {  // Each seat has its listeners in the same order.
     doors.push_back(
         {opened[k].door->name, {}, config.tokens.empty() ? nullptr : &denials.at(opened[k].door->name)});
-    for (const Seat& seat : seats) doors.back().net.add(seat.listeners[k]->stats());
+    for (const Seat& seat : seats) {
+      doors.back().net.add(seat.listeners[k]->stats());
+      doors.back().shed += seat.doors[k]->shed();
+    }
   }
   return doors;
+}
+
+LoadTotals Server::Impl::load_totals() const {
+  LoadTotals load{.buffered = admission.buffers.used.load(std::memory_order_relaxed)};
+  for (const Seat& seat : seats) load.add(seat.loop.pressure());
+  return load;
 }
 
 std::string Server::Impl::live_event() const {
@@ -342,7 +352,7 @@ std::string Server::Impl::metrics_page() const {
     if (!rule->stat_by_value) rules.emplace_back(rule->domain, rule->full_name);
   return observe::metrics_text(metrics,
                                numbers(door_totals(), store.stats(), holds->size(), snapshots,
-                                       shared_numbers().get(), process, config),
+                                       shared_numbers().get(), load_totals(), process, config),
                                rules);
 }
 
@@ -377,6 +387,7 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
   if (auto status = impl->snapshots.restore(); !status) return status.error();
   const auto processors = std::max(1u, std::thread::hardware_concurrency());
   impl->seats.resize(config.threads > 0 ? static_cast<std::size_t>(config.threads) : processors);
+  for (auto& seat : impl->seats) seat.loop.probe(config.shed_after);
   if (auto status = impl->open_store(); !status) return status.error();
   if (auto status = impl->listen(rows); !status) return status.error();
   return std::unique_ptr<Server>(new Server(std::move(impl)));
@@ -435,6 +446,7 @@ void Server::Impl::watch_loops() {
 bool Server::run(bool signals, const std::function<void()>& started) {
   Impl& i = *impl_;
   net::Loop& first = i.seats[0].loop;
+  std::signal(SIGXFSZ, SIG_IGN);  // A file that may not grow is an error of write(), as a full disk is.
   if (signals) {
     first.on_signal({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}, [this, &i](int signal) {
       i.on_signal(signal);

@@ -32,6 +32,8 @@ class TimedSession final : public net::Session {
     return used;
   }
   State state() const override { return session_->state(); }
+  bool more() const override { return session_->more(); }
+  std::size_t held() const override { return session_->held(); }
   std::optional<Time> unfinished_since() override { return session_->unfinished_since(); }
   bool streaming() const override { return session_->streaming(); }
   void drain(std::string& out) override { session_->drain(out); }

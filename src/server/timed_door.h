@@ -19,6 +19,7 @@ class TimedDoor final : public net::SessionFactory {
   std::unique_ptr<net::Session> session(net::Host& host, std::string_view peer) override;
   std::string_view refusal() const override { return door_->refusal(); }
   std::uint64_t requests() const override { return door_->requests(); }
+  std::uint64_t shed() const override { return door_->shed(); }
 
  private:
   const std::unique_ptr<net::SessionFactory> door_;

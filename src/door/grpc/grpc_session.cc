@@ -40,6 +40,7 @@ bool GrpcSession::gather(std::string_view& rest, GrpcBatch& batch, std::string& 
   rest.remove_prefix(alive ? piece.size() : rest.size());
   batch_ = nullptr;
   batch.requests.bind_keys(batch.asks);
+  spend(ended_);
   if (ended_ != 0) door_.count_requests(std::exchange(ended_, 0));
   if (batch.replies.empty()) flush(out);
   return !rest.empty();

@@ -311,5 +311,35 @@ TEST(GrpcSession, RefusalIsGoodHttp2) {
   EXPECT_EQ(door.client.answers[id].error, static_cast<std::uint32_t>(NGHTTP2_REFUSED_STREAM));
 }
 
+TEST(GrpcOverload, CallsAreShedAndHealthIsNot) {
+  TestDoor door(one_rule());
+  door.host.sheds = true;
+  const auto shed = door.call(kShouldRateLimit, body_of("v"));
+  EXPECT_EQ(shed.status, "14");  // UNAVAILABLE
+  EXPECT_EQ(shed.message, "this server is overloaded");
+  EXPECT_EQ(door.call("/grpc.health.v1.Health/Check", framed("")).status, "0");
+  EXPECT_EQ(door.door.shed(), 1U);
+  door.host.sheds = false;
+  EXPECT_EQ(TestDoor::show(door.outcome(door.begin(kShouldRateLimit, body_of("v"))).response()).size() > 0,
+            true);
+}
+
+TEST(GrpcOverload, ATurnHasAnEndAndTheNextGoesOnThere) {
+  TestDoor door({test_descriptor("k", "", test_rule(10000, Unit::hour))});
+  for (int i = 0; i < 3000; ++i) door.begin(kShouldRateLimit, body_of("v"));
+  std::string in = door.client.bytes();
+  std::size_t turns = 0, most = 0;
+  do {
+    std::string out;
+    const auto before = door.door.requests();
+    in.erase(0, door.session->feed(in, door.now, out));
+    most = std::max(most, static_cast<std::size_t>(door.door.requests() - before));
+    door.client.hear(out);
+    ++turns;
+  } while (door.session->more());
+  EXPECT_GT(turns, 2U);
+  EXPECT_LT(most, 1000U);
+}
+
 }  // namespace
 }  // namespace sluice::door::grpc

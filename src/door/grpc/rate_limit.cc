@@ -6,6 +6,7 @@ namespace sluice::door::grpc {
 
 void should_rate_limit(GrpcSession& session, GrpcCall& call, std::string_view bytes) {
   using wire::GrpcCode;
+  if (session.sheds()) return session.fail(call, GrpcCode::unavailable, "this server is overloaded");
   GrpcDoor& door = session.door();
   Workspace& workspace = door.workspace();
   if (!rls::read_request(bytes, workspace.scratch.asked))

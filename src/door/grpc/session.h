@@ -27,6 +27,7 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
   ~GrpcSession() override;
 
   std::optional<Time> unfinished_since() override;
+  std::size_t held() const override { return buffered_; }
   void drain(std::string& out) override;
   void expire(net::Expiry why, std::string& out) override;
 

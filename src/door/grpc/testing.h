@@ -104,7 +104,9 @@ struct TestDoor {
 
   struct TestHost final : net::Host {
     void resume() override { ++resumed; }
+    bool shedding() const override { return sheds; }
     int resumed = 0;
+    bool sheds = false;
   };
 
   static wire::FieldList head(std::string_view path, const wire::FieldList& more = {}) {
@@ -127,7 +129,8 @@ struct TestDoor {
   std::string raw(std::string_view bytes) {
     unread.append(bytes);
     std::string out;
-    unread.erase(0, session->feed(unread, now, out));
+    do unread.erase(0, session->feed(unread, now, out));
+    while (session->more());
     return out;
   }
   /// Client and door talk until neither has anything to say.

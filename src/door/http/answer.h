@@ -27,6 +27,8 @@ struct Problem {
   bool close = false;
   bool head_only = false;
 };
+inline constexpr std::string_view kOverloaded = "this server is overloaded";
+inline constexpr std::string_view kRetryInASecond = "Retry-After: 1\r\n";
 /// An RFC 9457 problem document as a response.
 void write_problem(const Problem& problem, std::string& out);
 

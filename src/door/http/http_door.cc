@@ -16,7 +16,7 @@ HttpDoor::HttpDoor(store::Store& store, const policy::Current& limits, HttpOptio
   if (this->options().tokens != nullptr) tokens_.emplace(*this->options().tokens);
   http::write_problem({.status = 503,
                        .detail = "as many connections are open as this server takes",
-                       .fields = "Retry-After: 1\r\n",
+                       .fields = http::kRetryInASecond,
                        .close = true},
                       refusal_);
 }

@@ -19,6 +19,7 @@ bool HttpSession::gather(std::string_view& rest, HttpBatch& batch, std::string& 
       break;
     }
     if (event != Event::expects) ++requests;
+    spend(1);
     run(event, batch, out);
   }
   batch.rls.bind_keys(batch.asks);
@@ -36,7 +37,13 @@ void HttpSession::run(Event event, HttpBatch& batch, std::string& out) {
     case Event::request: {
       const auto& request = parser_.request();
       if (!request.keep_alive) last_word_said_ = true;
-      Call call{.door = door_, .batch = batch, .request = request, .out = to, .now = now_, .gate = gate_};
+      Call call{.door = door_,
+                .session = *this,
+                .batch = batch,
+                .request = request,
+                .out = to,
+                .now = now_,
+                .gate = gate_};
       answer_request(call);
       if (call.then == Call::Then::close) last_word_said_ = true;
       if (call.then == Call::Then::listen) listen();
@@ -52,6 +59,7 @@ void HttpSession::run(Event event, HttpBatch& batch, std::string& out) {
     case Event::need_more:
       break;
   }
+  spend_all_if_large(to.size() - begin);
   if (!first) batch.answered_in_text(begin);
 }
 
@@ -69,6 +77,8 @@ void HttpSession::expire(net::Expiry why, std::string& out) {
   state_ = State::closing;
   if (why == net::Expiry::partial)
     write_problem({.status = 408, .detail = "the request was not finished in time", .close = true}, out);
+  if (why == net::Expiry::memory)
+    write_problem({.status = 503, .detail = kOverloaded, .fields = kRetryInASecond, .close = true}, out);
 }
 
 }  // namespace sluice::door::http

@@ -223,5 +223,52 @@ TEST(HttpSession, KeepsTheLimitsItAskedUnder) {
   EXPECT_EQ(t.ask(take("a")).status, 404);
 }
 
+TEST(HttpOverload, WhatAsksForTokensIsShedAndNothingElse) {
+  TestDoor t({}, limits());
+  t.host.sheds = true;
+  for (const auto& request :
+       {take("k"), post("/v1/peek", R"({"limit":"api","key":"k"})"), post("/v1/reserve", "{}"),
+        post("/v1/hold", "{}"), get("/v1/auth?limit=api&key=k"), post("/json", "{}")}) {
+    const auto r = t.ask(request);
+    EXPECT_EQ(r.status, 503) << request;
+    EXPECT_EQ(r.field("Retry-After"), "1");
+    EXPECT_EQ(r.field("Content-Type"), "application/problem+json");
+    EXPECT_NE(r.body.find("this server is overloaded"), std::string::npos) << r.body;
+    EXPECT_NE(r.field("Connection"), "close") << "the connection is good, and a new one would cost more";
+  }
+  EXPECT_EQ(t.door.shed(), 6U);
+  for (const auto* page : {"/healthz", "/readyz", "/v1/limits", "/openapi.json"})
+    EXPECT_EQ(t.ask(get(page)).status, 200) << page;
+  EXPECT_EQ(t.ask(post("/v1/refund", R"({"limit":"api","key":"k"})")).status, 200) << "lessens the load";
+  t.host.sheds = false;
+  EXPECT_EQ(t.ask(take("k")).status, 200);
+  EXPECT_EQ(t.door.shed(), 6U);
+}
+
+TEST(HttpOverload, ALongPageEndsTheTurn) {
+  TestDoor t({.metrics = [] { return std::string(20'000, 'm'); }}, limits());
+  std::string in;
+  for (int i = 0; i < 5; ++i) in += get("/metrics");
+  std::size_t turns = 0;
+  std::string_view rest = in;
+  do {
+    std::string out;
+    rest.remove_prefix(t.session->feed(rest, t.now, out));
+    EXPECT_LT(out.size(), 21'000U);
+    ++turns;
+  } while (t.session->more());
+  EXPECT_TRUE(rest.empty());
+  EXPECT_EQ(turns, 5U);
+}
+
+TEST(HttpOverload, WhoseRequestFindsNoRoomIsTold) {
+  TestDoor t;
+  std::string out = t.raw("POST /v1/take HTTP/1.1\r\n");
+  t.session->expire(net::Expiry::memory, out);
+  EXPECT_TRUE(out.starts_with("HTTP/1.1 503 ")) << out;
+  EXPECT_NE(out.find("Retry-After: 1\r\n"), std::string::npos);
+  EXPECT_EQ(t.session->state(), State::closing);
+}
+
 }  // namespace
 }  // namespace sluice::door::http

@@ -10,15 +10,15 @@ namespace sluice::door::http {
 namespace {
 
 constexpr Route kRoutes[] = {
-    {"POST", "/v1/take", take, access::kToTake},
-    {"GET", "/v1/auth", auth, access::kToTake},
-    {"POST", "/v1/peek", peek, access::kToLook},
+    {"POST", "/v1/take", take, access::kToTake, true},
+    {"GET", "/v1/auth", auth, access::kToTake, true},
+    {"POST", "/v1/peek", peek, access::kToLook, true},
     {"POST", "/v1/refund", refund, access::kToTake},
     {"POST", "/v1/reset", reset, access::kToChange},
-    {"POST", "/v1/reserve", reserve, access::kToTake},
-    {"POST", "/v1/hold", hold, access::kToTake},
+    {"POST", "/v1/reserve", reserve, access::kToTake, true},
+    {"POST", "/v1/hold", hold, access::kToTake, true},
     {"POST", "/v1/settle", settle, access::kToTake},
-    {"POST", "/json", should_rate_limit, access::kToTake},
+    {"POST", "/json", should_rate_limit, access::kToTake, true},
     {"GET", "/v1/explain", explain, access::kToExplain},
     {"GET", "/v1/live", live},
     {"GET", "/v1/top", top},
@@ -106,8 +106,9 @@ void answer_request(Call& call) {
   const std::string_view method = call.head_only() ? std::string_view("GET") : call.request.method;
   for (const auto& r : kRoutes)
     if (r.path == call.target.path && r.method == method) {
-      if (admit(call, r)) r.answer(call);
-      return;
+      if (!admit(call, r)) return;
+      return r.asks && call.session.sheds() ? refuse(call, 503, kOverloaded, kRetryInASecond)
+                                            : r.answer(call);
     }
   if (!show_ui(call)) refuse_method(call);
 }

@@ -8,6 +8,7 @@
 
 #include "access/gate.h"
 #include "door/http/batch.h"
+#include "door/http/session.h"
 #include "wire/http_parser.h"
 #include "wire/http_target.h"
 
@@ -16,6 +17,7 @@ namespace sluice::door::http {
 /// One request on its way to its answer.
 struct Call {
   HttpDoor& door;
+  HttpSession& session;
   HttpBatch& batch;
   const wire::HttpRequest& request;
   std::string& out;  ///< For a whole response; or else the batch gets a Reply.
@@ -34,6 +36,7 @@ struct Route {
   std::string_view path;
   void (*answer)(Call& call);
   access::Need need = access::kToInspect;  ///< Of a token, where there are tokens.
+  bool asks = false;  ///< For tokens: shed while the server is overloaded.
 };
 
 std::span<const Route> routes();

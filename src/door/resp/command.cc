@@ -15,6 +15,7 @@ constexpr std::string_view kRateLimit = "rate_limit";
 constexpr std::string_view kOwn = "0.1.0";
 
 constexpr auto kFast = Command::kFast;
+constexpr auto kAsks = Command::kAsks;
 constexpr auto kWrite = Command::kWrite;
 constexpr auto kReadOnly = Command::kReadOnly;
 constexpr auto kStranger = Command::kStranger;
@@ -76,14 +77,14 @@ constexpr Command kConfigCommands[] = {
 // By name, so that COMMAND LIST is in order.
 constexpr Command kCommands[] = {
     {"auth", -2, kFast | kStranger, 0, auth, kConnection, "1.0.0", "Give the password", kAuthArguments},
-    {"cl.throttle", -5, kFast | kWrite, 1, cl_throttle, kRateLimit, kOwn,
+    {"cl.throttle", -5, kFast | kWrite | kAsks, 1, cl_throttle, kRateLimit, kOwn,
      "Take tokens from the key's bucket of max_burst + 1 tokens, refilled by count every period seconds",
      kThrottleArguments},
     {"client", -2, 0, 0, nullptr, kConnection, "2.4.0", "Commands about connections", {}, kClientCommands},
     {"command", -1, 0, 0, command_all, kServer, "2.8.13", "What commands there are", {}, kCommandCommands},
     {"config", -2, 0, 0, nullptr, kServer, "2.0.0", "Commands about the configuration", {}, kConfigCommands},
     {"echo", 2, kFast, 0, echo, kConnection, "1.0.0", "Send the message back", kEchoArguments},
-    {"gcra", -5, kFast | kWrite, 1, gcra, kRateLimit, kOwn,
+    {"gcra", -5, kFast | kWrite | kAsks, 1, gcra, kRateLimit, kOwn,
      "Take tokens from the key's bucket, as Redis's command of that name", kGcraArguments},
     {"hello", -1, kFast | kStranger, 0, hello, kConnection, "6.0.0", "Choose the protocol's version",
      kHelloArguments},
@@ -94,17 +95,17 @@ constexpr Command kCommands[] = {
     {"select", 2, kFast, 0, select, kConnection, "1.0.0", "Choose the database: there is one, 0",
      kSelectArguments},
     {"sluice.limits", 1, kWhole, 0, sluice_limits, kRateLimit, kOwn, "The named limits in force"},
-    {"sluice.peek", -3, kFast | kReadOnly, 2, sluice_peek, kRateLimit, kOwn,
+    {"sluice.peek", -3, kFast | kReadOnly | kAsks, 2, sluice_peek, kRateLimit, kOwn,
      "What SLUICE.TAKE would answer; takes nothing", kTakeArguments},
     {"sluice.refund", -3, kFast | kWrite, 2, sluice_refund, kRateLimit, kOwn,
      "Give tokens back, never above full; with an id, once", kRefundArguments},
-    {"sluice.reserve", -4, kFast | kWrite, 2, sluice_reserve, kRateLimit, kOwn,
+    {"sluice.reserve", -4, kFast | kWrite | kAsks, 2, sluice_reserve, kRateLimit, kOwn,
      "Take tokens now or ahead of time, and learn how long to wait for them", kReserveArguments},
     {"sluice.reset", 3, kFast | kWrite | kChange, 2, sluice_reset, kRateLimit, kOwn, "Make a bucket full",
      kResetArguments},
-    {"sluice.take", -3, kFast | kWrite, 2, sluice_take, kRateLimit, kOwn,
+    {"sluice.take", -3, kFast | kWrite | kAsks, 2, sluice_take, kRateLimit, kOwn,
      "Take tokens under a named limit, all or none", kTakeArguments},
-    {"sluice.takeupto", 4, kFast | kWrite, 2, sluice_take_up_to, kRateLimit, kOwn,
+    {"sluice.takeupto", 4, kFast | kWrite | kAsks, 2, sluice_take_up_to, kRateLimit, kOwn,
      "Take as many tokens as there are, at most so many", kTakeUpToArguments},
 };
 
@@ -229,6 +230,7 @@ void run_command(Call& call) {
   if (!fits(*command, call.args.size())) return wrong_number(call, *command, nullptr);
   if (!call.session.authenticated() && (command->flags & Command::kStranger) == 0) return no_auth(call);
   if (call.session.token() != nullptr && !admit(call, *command)) return;
+  if ((command->flags & Command::kAsks) != 0 && call.session.sheds()) return call.reply.error(kOverloaded);
   if (command->subcommands.empty() || call.args.size() == 1) return command->run(call);
 
   if (equals_ignoring_case(call.args[1], "help")) return subcommand_help(*command, call.reply);

@@ -42,6 +42,7 @@ struct Command {
     kStranger = 8,  ///< Allowed before the password is given.
     kChange = 16,   ///< Of a token: needs the role change, and not take.
     kWhole = 32,    ///< Of a token: needs the role inspect, for the server as a whole.
+    kAsks = 64,     ///< Asks for tokens: shed while the server is overloaded.
   };
   std::string_view name;  ///< Lower case.
   /// As Redis counts: so many arguments, the name (of a subcommand: both names) among them; -n: n or more.

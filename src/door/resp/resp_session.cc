@@ -69,6 +69,7 @@ bool RespSession::gather(std::string_view& rest, RespBatch& batch, std::string& 
       break;
     }
     ++requests;
+    spend(1);
     run(batch, out);
     if (event == wire::RespParser::Event::error) hang_up();
     // Decoded arguments last until the next feed of the parser, and an ask keeps a view of its key.
@@ -89,6 +90,7 @@ void RespSession::run(RespBatch& batch, std::string& out) {
     run_command(call);
   else
     call.reply.error(std::string("ERR ").append(parser_.error()));
+  spend_all_if_large(to.size() - begin);
   if (!first) batch.answered_in_text(begin);
 }
 
@@ -102,6 +104,7 @@ void RespSession::expire(net::Expiry why, std::string& out) {
   state_ = State::closing;
   if (why == net::Expiry::partial)
     wire::RespWriter(out, version).error("ERR Protocol error: the request was not finished in time");
+  if (why == net::Expiry::memory) wire::RespWriter(out, version).error(kOverloaded);
 }
 
 }  // namespace sluice::door

@@ -230,5 +230,66 @@ TEST(Session, RandomBytesNeverAnswerUnasked) {
   }
 }
 
+// ---- overload
+
+TEST(Overload, WhatAsksForTokensIsShedAndNothingElse) {
+  TestDoor t({}, {test_limit("api", {"10/h"})});
+  EXPECT_EQ(t.ask("SLUICE.TAKE api k 4"), "[1 10 6 \"0\" \"1440\" \"10/h\"]");
+  t.host.sheds = true;
+  for (const auto* request : {"CL.THROTTLE k 1 1 1", "GCRA k 1 1 1", "SLUICE.TAKE api k",
+                              "SLUICE.TAKEUPTO api k 1", "SLUICE.RESERVE api k 1", "SLUICE.PEEK api k"})
+    EXPECT_EQ(t.ask(request), "(error) BUSY this server is overloaded; try again in a second") << request;
+  EXPECT_EQ(t.door.shed(), 6U);
+  EXPECT_EQ(t.ask("PING"), "PONG");
+  EXPECT_EQ(t.ask("SLUICE.TAKE api"), "(error) ERR wrong number of arguments for 'sluice.take' command");
+  t.ask("SLUICE.REFUND api k 1");  // Makes the load smaller.
+  EXPECT_EQ(t.door.shed(), 6U);
+  t.host.sheds = false;
+  EXPECT_EQ(t.ask("SLUICE.PEEK api k").substr(0, 7), "[1 10 7") << "4 taken and 1 given back, no more";
+}
+
+TEST(Overload, ATurnHasAnEndAndTheNextGoesOnThere) {
+  TestDoor t;
+  std::string pings, asks;
+  for (int i = 0; i < 3000; ++i) pings += "PING\r\n", asks += "CL.THROTTLE k 9999 1 1\r\n";
+  for (const auto& [in, per_request] : {std::pair(pings, 1U), std::pair(asks, 2U)}) {
+    std::string_view rest = in;
+    std::size_t answered = 0, turns = 0;
+    do {
+      std::string out;
+      const auto before = t.door.requests();
+      rest.remove_prefix(t.session->feed(rest, t.now, out));
+      EXPECT_LE(t.door.requests() - before, kTurn / per_request + kBatchAsks);
+      answered += t.door.requests() - before;
+      ++turns;
+    } while (t.session->more());
+    EXPECT_EQ(answered, 3000U);
+    EXPECT_TRUE(rest.empty());
+    EXPECT_GE(turns, 3000 * per_request / (kTurn + 2 * kBatchAsks));
+  }
+}
+
+TEST(Overload, ALongReplyEndsTheTurn) {
+  TestDoor t;
+  const std::string in = "COMMAND DOCS\r\nCOMMAND DOCS\r\nPING\r\n";
+  std::string out;
+  const auto used = t.session->feed(in, t.now, out);
+  EXPECT_EQ(used, 14U);
+  EXPECT_TRUE(t.session->more());
+  EXPECT_EQ(t.session->feed(in.substr(14), t.now, out), 14U);
+  EXPECT_TRUE(t.session->more());
+  EXPECT_EQ(t.session->feed(in.substr(28), t.now, out), 6U);
+  EXPECT_FALSE(t.session->more());
+  EXPECT_TRUE(out.ends_with("+PONG\r\n"));
+}
+
+TEST(Overload, WhoseRequestFindsNoRoomIsTold) {
+  TestDoor t;
+  std::string out = t.raw("*2\r\n$60000\r\nabc");
+  t.session->expire(net::Expiry::memory, out);
+  EXPECT_EQ(out, "-BUSY this server is overloaded; try again in a second\r\n");
+  EXPECT_EQ(t.session->state(), State::closing);
+}
+
 }  // namespace
 }  // namespace sluice::door

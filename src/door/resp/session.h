@@ -13,6 +13,9 @@
 
 namespace sluice::door {
 
+/// A word that clients know from Redis, whose libraries make an exception of its own of it.
+inline constexpr std::string_view kOverloaded = "BUSY this server is overloaded; try again in a second";
+
 class RespSession final : public BatchingSession<RespDoor, RespBatch> {
  public:
   RespSession(RespDoor& door, net::Host& host, std::string_view peer, std::uint64_t id);
