@@ -152,6 +152,18 @@ constexpr std::array kSettings = {
             "most one "
             "part in N of what was asked. 0: none are counted, and no refusals are remembered for /v1/why.",
             &Config::top_keys, 0, 10'000},
+    Setting{
+        "history", "FILE",
+        "Where decisions are counted by limit and outcome, each second, minute and hour, for /v1/history: an "
+        "SQLite file of its own. Without it there is no history.",
+        &Config::history},
+    Setting{"history-seconds", "DURATION", "How long the counts of each second are kept.",
+            &Config::history_seconds},
+    Setting{"history-minutes", "DURATION", "And those of each minute.", &Config::history_minutes},
+    Setting{"history-hours", "DURATION", "And those of each hour.", &Config::history_hours},
+    Setting{"history-max", "BYTES",
+            "What the file may grow to; beyond it the oldest counts by second are dropped first.",
+            &Config::history_max, 1'000'000},
     Setting{"request-time", "DURATION",
             "From the first byte of a request to its last; then its connection is closed. 0: "
             "any time.",

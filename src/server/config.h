@@ -81,6 +81,11 @@ struct Config {
   Ratio near_limit_ratio{800'000};  ///< From which part of a limit on statistics call hits near it.
   std::int64_t max_detailed_series = 1'000;
   std::int64_t top_keys = 256;  ///< Counted by limit; 0: none.
+  std::string history;          ///< A file; empty: none.
+  Duration history_seconds = std::chrono::hours(2);
+  Duration history_minutes = std::chrono::hours(14 * 24);
+  Duration history_hours = std::chrono::hours(730 * 24);
+  Bytes history_max{100'000'000};
   Duration request_time = std::chrono::seconds(30);
   Duration output_time = std::chrono::seconds(30);
   Bytes output_max{1 << 20};

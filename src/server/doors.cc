@@ -76,6 +76,7 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
       return seen->refusals(limit, key, n);
     };
   }
+  options.history = parts.process.history;
   options.live = &parts.process.live;
   auto door = std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
   // Of a loop that has ended nothing is called, so the door is there whenever this is.

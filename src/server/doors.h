@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "net/session.h"
 #include "net/tls.h"
+#include "observe/history.h"
 #include "observe/metrics.h"
 #include "observe/seen.h"
 #include "policy/current.h"
@@ -47,6 +48,7 @@ struct Process {
   std::int64_t started_wall_ns = 0;      ///< The same, since 1970.
   std::function<NetTotals()> net;        ///< Set before the first door is made, as are the next.
   std::function<bool()> store_up;        ///< Of the shared store. Empty: there is none.
+  observe::History* history = nullptr;   ///< Null: there is none.
   observe::Seen* seen = nullptr;         ///< Null: no keys are counted.
   door::LiveFeed live;                   ///< For GET /v1/live; its event is set before, too.
   std::function<std::string()> metrics;  ///< The page for Prometheus (observe::kMetricsContentType).

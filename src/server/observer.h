@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "observe/history.h"
 #include "observe/metrics.h"
 #include "observe/seen.h"
 #include "server/config.h"
@@ -22,6 +23,8 @@ class Observer {
   Observer(const Observer&) = delete;
   Observer& operator=(const Observer&) = delete;
 
+  /// Opens the history, if one is wished for. An error is reason not to start.
+  Status open();
   /// Once all doors are there.
   void begin();
   /// Looks a last time, if it has begun.
@@ -29,13 +32,19 @@ class Observer {
 
   /// Null: no keys are counted.
   observe::Seen* seen() { return seen_.get(); }
+  /// Null: there is none.
+  observe::History* history() { return history_.get(); }
 
  private:
   void work();
   void look();
+  void take_samples(std::int64_t wall_ns);
 
   observe::Metrics& metrics_;
+  const Config& config_;
   const std::unique_ptr<observe::Seen> seen_;
+  std::unique_ptr<observe::History> history_;
+  std::int64_t second_ = 0;  // Since 1970: the one that is not yet in the history.
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // Guarded by mutex_.

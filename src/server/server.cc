@@ -336,7 +336,9 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
       return std::ranges::all_of(i->seats,
                                  [](const Impl::Seat& seat) { return seat.shared->numbers().up.load(); });
     };
+  if (auto status = impl->observer.open(); !status) return status.error();
   impl->process.seen = impl->observer.seen();
+  impl->process.history = impl->observer.history();
   impl->process.live.event = [i = impl.get()] { return i->live_event(); };
   impl->process.metrics = [i = impl.get()] { return i->metrics_page(); };
   const auto files = net::raise_open_files();

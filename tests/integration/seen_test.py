@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import unittest
 
@@ -165,6 +166,74 @@ class Keys(Folder):
             os.write(ours, b"q")
             self.assertEqual(top.wait(WAIT), 0)
             os.close(ours)
+
+
+class History(Folder):
+    def server(self, *arguments):
+        limits = self.write("limits.yaml", "limits:\n  api:\n    quota: 30/h\n")
+        return Server("--limits", limits, "--history", self.path("history.db"), *arguments, http="127.0.0.1:0")
+
+    def take(self, server, times):
+        with server.connect() as s:
+            for _ in range(times):
+                s.sendall(b"SLUICE.TAKE api alice\r\n")
+                s.recv(1024)
+
+    def sums(self, server, step):
+        """By outcome."""
+        answer = get_json(server.addresses["http"], f"/v1/history?limit=api&from=0&to=9000000000&step={step}")
+        self.assertEqual(answer["step"], step)
+        return {s["outcome"]: sum(n for _, n in s["points"]) for s in answer["series"]}
+
+    def eventually_counts(self, server, **sums):
+        eventually(lambda: self.sums(server, "1s") == sums, lambda: f"{self.sums(server, '1s')} is not {sums}")
+        self.assertEqual(self.sums(server, "1m"), sums)
+        self.assertEqual(self.sums(server, "1h"), sums)
+
+    def test_sums_over_a_restart_and_a_kill(self):
+        with self.server() as server:
+            self.take(server, 40)
+            self.assertEqual(server.end(), 0)  # Writes what the last second brought.
+        with self.server() as server:
+            self.eventually_counts(server, allowed=30, refused=10)
+            self.take(server, 35)
+            self.eventually_counts(server, allowed=60, refused=15)
+            server.process.kill()
+            server.process.wait(WAIT)
+        with self.server() as server:
+            self.eventually_counts(server, allowed=60, refused=15)
+
+    def test_trouble_with_the_file_never_harms_decisions(self):
+        with self.server() as server:
+            self.take(server, 1)
+            self.eventually_counts(server, allowed=1)
+            other = sqlite3.connect(self.path("history.db"), isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            self.take(server, 3)
+            server.eventually_says("cannot be written: database is locked")
+            self.take(server, 3)
+            other.execute("ROLLBACK")
+            other.close()
+            self.eventually_counts(server, allowed=7)
+            server.eventually_says("is written again")
+        with open(self.path("history.db"), "r+b") as file:
+            file.write(b"x" * 5000)
+        with self.server() as server:
+            server.eventually_says("is damaged")
+            self.take(server, 2)
+            self.eventually_counts(server, allowed=2)
+
+    def test_errors_name_what_is_wrong(self):
+        with self.server() as server:
+            for query, words in (("", "from: is missing"), ("?from=0", "to: is missing"), ("?from=x&to=1", "from: must be seconds"),
+                                 ("?from=0&to=1&step=2s", "step: must be 1s, 1m or 1h"), ("?from=0&to=1&outcome=x", "outcome: must be")):
+                status, _, body = get(server.addresses["http"], "/v1/history" + query)
+                self.assertEqual((status, words in body), (400, True), body)
+        with Server(http="127.0.0.1:0") as server:
+            self.assertEqual(get(server.addresses["http"], "/v1/history?from=0&to=1")[0], 404)
+        code, _, said = run("serve", "--resp", "127.0.0.1:0", "--history", self.path("no/history.db"))
+        self.assertEqual(code, 2)
+        self.assertIn("history", said)
 
 
 if __name__ == "__main__":

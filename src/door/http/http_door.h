@@ -33,6 +33,7 @@
 #include "door/rls/options.h"
 #include "net/session.h"
 #include "observe/decisions.h"
+#include "observe/history.h"
 #include "policy/current.h"
 #include "store/store.h"
 #include "wire/http_parser.h"
@@ -62,7 +63,8 @@ struct HttpOptions {
   std::function<std::string(std::string_view limit, bool by_refused, std::size_t n)> top = {};
   /// JSON: the latest refusals of a key. Empty: none are kept.
   std::function<std::string(std::string_view limit, std::string_view key, std::size_t n)> refusals = {};
-  LiveFeed* live = nullptr;  ///< Of all doors; outlives them. Null: /v1/live answers 404.
+  observe::History* history = nullptr;  ///< Outlives the door. Null: /v1/history answers 404.
+  LiveFeed* live = nullptr;             ///< Of all doors; outlives them. Null: /v1/live answers 404.
 };
 
 namespace http {

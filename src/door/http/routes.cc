@@ -22,6 +22,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/explain", explain, access::kToExplain},
     {"GET", "/v1/live", live},
     {"GET", "/v1/top", top},
+    {"GET", "/v1/history", history},
     {"GET", "/v1/why", why, access::kToExplain},
     {"GET", "/v1/limits", list_limits},
     {"GET", "/rlconfig", policies},

@@ -74,6 +74,7 @@ void explain(Call& call);
 void live(Call& call);
 // seen_routes.cc,
 void top(Call& call);
+void history(Call& call);
 void why(Call& call);
 // page_routes.cc.
 void list_limits(Call& call);

@@ -1,5 +1,5 @@
-// What was seen of keys: GET /v1/top, the heaviest ones, and GET /v1/why, one key now and its latest
-// refusals.
+// What was seen: GET /v1/top, the heaviest keys, GET /v1/why, one key now and its latest refusals, and
+// GET /v1/history.
 #include <algorithm>
 #include <optional>
 
@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::size_t kTopMax = 1000;
 constexpr std::size_t kRefusalsTold = 20;
+
+constexpr std::pair<std::string_view, std::int64_t> kSteps[] = {{"1s", 1}, {"1m", 60}, {"1h", 3600}};
+constexpr std::pair<std::string_view, Outcome> kOutcomes[] = {
+    {"allowed", Outcome::allowed}, {"refused", Outcome::refused}, {"never", Outcome::never}};
 
 /// Parameters of a query, each once.
 class Query {
@@ -63,6 +67,38 @@ void top(Call& call) {
   if (by != "asked" && by != "refused") query.wrong("by: must be asked or refused");
   if (!query.problem().empty()) return refuse(call, 400, query.problem());
   show(call, {.body = tells(query["limit"].value_or(""), by == "refused", static_cast<std::size_t>(n))});
+}
+
+void history(Call& call) {
+  observe::History* const kept = call.door.options().history;
+  if (kept == nullptr)
+    return refuse(call, 404, "this server keeps no history: its setting history names no file");
+  Query query(call.target.query, {"limit", "outcome", "from", "to", "step"});
+  observe::HistoryQuery asked;
+  for (const auto& [name, to] : {std::pair("from", &asked.from), {"to", &asked.to}})
+    if (!query[name])
+      query.wrong(std::string(name) + ": is missing; give seconds since 1970");
+    else if (!wire::json_whole(*query[name], *to) || *to < 0)
+      query.wrong(std::string(name) + ": must be seconds since 1970, a whole number");
+  const std::string step = query["step"].value_or("1s");
+  const auto* const known = std::ranges::find(kSteps, step, [](const auto& s) { return s.first; });
+  if (known == std::end(kSteps))
+    query.wrong("step: must be 1s, 1m or 1h");
+  else
+    asked.step = known->second;
+  if (query["outcome"]) {
+    const auto* const of =
+        std::ranges::find(kOutcomes, *query["outcome"], [](const auto& o) { return o.first; });
+    if (of == std::end(kOutcomes))
+      query.wrong("outcome: must be allowed, refused or never");
+    else
+      asked.outcome = of->second;
+  }
+  if (!query.problem().empty()) return refuse(call, 400, query.problem());
+  asked.limit = query["limit"].value_or("");
+  const auto told = kept->query(asked);
+  if (!told) return refuse(call, told.error().code == Code::out_of_range ? 400 : 503, told.error().message);
+  show(call, {.body = *told});
 }
 
 void why(Call& call) {
