@@ -36,8 +36,9 @@ std::int64_t number(sqlite3* db, const char* sql) {
   return value;
 }
 
-void bind(sqlite3_stmt* s, int at, std::int64_t value) { sqlite3_bind_int64(s, at, value); }
-void bind(sqlite3_stmt* s, int at, std::string_view text) {
+// Not called bind: for a std::string std::bind would be found, and fit better.
+void put(sqlite3_stmt* s, int at, std::int64_t value) { sqlite3_bind_int64(s, at, value); }
+void put(sqlite3_stmt* s, int at, std::string_view text) {
   sqlite3_bind_text(s, at, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
 }
 /// Runs a statement that gives no row.
@@ -143,14 +144,14 @@ int History::series(std::string_view limit, std::size_t outcome, std::int64_t& i
     id = it->second;
     return SQLITE_OK;
   }
-  bind(find_.get(), 1, limit);
-  bind(find_.get(), 2, static_cast<std::int64_t>(outcome));
+  put(find_.get(), 1, limit);
+  put(find_.get(), 2, static_cast<std::int64_t>(outcome));
   int code = sqlite3_step(find_.get());
   if (code == SQLITE_ROW) id = sqlite3_column_int64(find_.get(), 0);
   sqlite3_reset(find_.get());
   if (code == SQLITE_DONE) {
-    bind(name_.get(), 1, limit);
-    bind(name_.get(), 2, static_cast<std::int64_t>(outcome));
+    put(name_.get(), 1, limit);
+    put(name_.get(), 2, static_cast<std::int64_t>(outcome));
     code = done(name_.get());
     if (code != SQLITE_OK) return code;
     id = sqlite3_last_insert_rowid(writer_.get());
@@ -170,10 +171,10 @@ int History::write(const std::map<std::string, Outcomes, std::less<>>& totals, s
       std::int64_t id = 0;
       if (const int code = series(limit, outcome, id); code != SQLITE_OK) return code;
       for (const std::int64_t step : kHistorySteps) {
-        bind(add_.get(), 1, step);
-        bind(add_.get(), 2, id);
-        bind(add_.get(), 3, second - second % step);
-        bind(add_.get(), 4, static_cast<std::int64_t>(n));
+        put(add_.get(), 1, step);
+        put(add_.get(), 2, id);
+        put(add_.get(), 3, second - second % step);
+        put(add_.get(), 4, static_cast<std::int64_t>(n));
         if (const int code = done(add_.get()); code != SQLITE_OK) return code;
       }
     }
@@ -187,8 +188,8 @@ int History::prune(std::int64_t second) {
       writer_.get(), "DELETE FROM counts WHERE step=?1 AND series IN (SELECT id FROM series) AND t<?2");
   if (!forget) return sqlite3_errcode(writer_.get());
   for (std::size_t i = 0; i < kHistorySteps.size(); ++i) {
-    bind(forget.get(), 1, kHistorySteps[i]);
-    bind(forget.get(), 2, second - options_.keep[i]);
+    put(forget.get(), 1, kHistorySteps[i]);
+    put(forget.get(), 2, second - options_.keep[i]);
     if (const int code = done(forget.get()); code != SQLITE_OK) return code;
   }
   return SQLITE_OK;
@@ -259,11 +260,11 @@ Result<std::string> History::query(const HistoryQuery& q) {
   if (!names || !points)
     return Error{Code::unavailable,
                  std::string("the history cannot be read: ") + sqlite3_errmsg(reader_.get())};
-  bind(names.get(), 1, q.limit);
-  bind(names.get(), 2, q.outcome ? static_cast<std::int64_t>(*q.outcome) : -1);
-  bind(points.get(), 1, q.step);
-  bind(points.get(), 3, q.from);
-  bind(points.get(), 4, q.to);
+  put(names.get(), 1, q.limit);
+  put(names.get(), 2, q.outcome ? static_cast<std::int64_t>(*q.outcome) : -1);
+  put(points.get(), 1, q.step);
+  put(points.get(), 3, q.from);
+  put(points.get(), 4, q.to);
   std::string out = q.step == 1    ? "{\"step\":\"1s\",\"series\":["
                     : q.step == 60 ? "{\"step\":\"1m\",\"series\":["
                                    : "{\"step\":\"1h\",\"series\":[";
@@ -271,7 +272,7 @@ Result<std::string> History::query(const HistoryQuery& q) {
   bool first = true;
   int code = SQLITE_ROW;
   while ((code = sqlite3_step(names.get())) == SQLITE_ROW) {
-    bind(points.get(), 2, sqlite3_column_int64(names.get(), 0));
+    put(points.get(), 2, sqlite3_column_int64(names.get(), 0));
     std::string list;
     while ((code = sqlite3_step(points.get())) == SQLITE_ROW) {
       if (++all > kHistoryPointsMax)

@@ -55,7 +55,7 @@ TEST_F(HistoryTest, SumsAreExactAtEachResolution) {
   Totals totals;
   std::mt19937_64 random(1);
   std::map<std::pair<std::string, int>, std::int64_t> exact, of_first_minute;
-  for (std::int64_t s = 0; s < 4000; ++s) {  // Over an hour.
+  for (std::int64_t s = 0; s < 4000; s += s < 120 ? 1 : 17) {  // Over an hour.
     for (const char* limit : {"api", "login"})
       for (int outcome = 0; outcome < 3; ++outcome) {
         const auto n = random() % 5;
@@ -103,10 +103,10 @@ TEST_F(HistoryTest, GoesOnAfterARestart) {
 TEST_F(HistoryTest, EachResolutionIsKeptForItsTime) {
   options.keep = {100, 1200, 7200};
   auto history = open();
-  for (std::int64_t s = 0; s < 10'000; ++s)
-    history->record({{"api", {static_cast<std::uint64_t>(s + 1), 0, 0}}}, kStart + s);
+  for (std::int64_t s = 0; s < 10'000; s += 10)
+    history->record({{"api", {static_cast<std::uint64_t>(s + 10), 0, 0}}}, kStart + s);
   const std::int64_t end = kStart + 10'000;
-  EXPECT_GE(sum(*history, 1, 0, end), 99);
+  EXPECT_GE(sum(*history, 1, 0, end), 90);
   EXPECT_LE(sum(*history, 1, 0, end), 100 + 60);
   EXPECT_GE(sum(*history, 60, 0, end), 1200 - 60);
   EXPECT_LE(sum(*history, 60, 0, end), 1200 + 120);
@@ -115,19 +115,19 @@ TEST_F(HistoryTest, EachResolutionIsKeptForItsTime) {
 }
 
 TEST_F(HistoryTest, StaysBelowItsBytes) {
-  options.bytes_max = 400'000;
+  options.bytes_max = 150'000;
   auto history = open();
   Totals totals;
   std::int64_t refused_writes = 0;
-  for (std::int64_t s = 0; s < 3000; ++s) {
+  for (std::int64_t s = 0; s < 500; ++s) {
     for (int i = 0; i < 20; ++i) ++totals["limit" + std::to_string(i)][0];
     refused_writes += history->record(totals, kStart + s) ? 0 : 1;
   }
-  EXPECT_LE(std::filesystem::file_size(path), 400'000U + 4096);
+  EXPECT_LE(std::filesystem::file_size(path), 150'000U + 4096);
   EXPECT_FALSE(said.empty());
   EXPECT_NE(said[0].find("history_max"), std::string::npos);
-  EXPECT_LT(refused_writes, 100);
-  EXPECT_EQ(sum(*history, 3600, 0, kStart + 3000), 3000 * 20);  // The longest steps keep it all.
+  EXPECT_LT(refused_writes, 50);
+  EXPECT_EQ(sum(*history, 3600, 0, kStart + 500), 500 * 20);  // The longest steps keep it all.
 }
 
 TEST_F(HistoryTest, WhatCannotBeWrittenWaits) {
