@@ -99,6 +99,13 @@ struct Config {
   observe::RefusalWish log_refusals;
   LogKeys log_keys = LogKeys::hash;
   std::string log_key_secret;  ///< Empty: one that nobody knows.
+  std::string trace_endpoint;  ///< A URL; empty: nothing is traced (tracing.h).
+  Ratio trace_ratio{10'000};
+  std::string trace_service = "sluice";
+  bool trace_plain_keys = false;  ///< Else a key is told by a hash of it.
+  std::string trace_headers;      ///< A file; empty: none.
+  std::string trace_ca;           ///< A file; empty: whom the system trusts.
+  Duration trace_timeout = std::chrono::seconds(10);
 };
 
 struct Setting {
