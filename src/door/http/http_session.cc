@@ -44,7 +44,6 @@ void HttpSession::run(Event event, HttpBatch& batch, std::string& out) {
                 .out = to,
                 .now = now_,
                 .gate = gate_};
-      answer_request(call);
       if (batch.traces.on())
         answer_traced(call);
       else
