@@ -6,7 +6,7 @@
 //
 //     class MyDoor final : public BatchingDoor<MyBatch, MyOptions> { ... };
 //
-// A door lends batches, so idle connections hold none. Its options have output_bytes_max.
+// A door lends batches, so idle connections hold none. Its options have output_bytes_max and tracer.
 #pragma once
 
 #include <atomic>
@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "door/traces.h"
 #include "net/session.h"
 #include "observe/decisions.h"
 #include "store/store.h"
@@ -63,10 +64,11 @@ class BatchPool {
 /// What one look into the input brought. `Own` is the door's batch.
 template <class Own>
 struct Batch : store::Completion {
-  explicit Batch(BatchPool<Own>& from) : pool(from) {}
+  Batch(BatchPool<Own>& from, observe::Tracer* tracer) : pool(from), traces(tracer) {}
 
   void decided() override {
     done = true;
+    traces.decided();
     if (waiting != nullptr)
       waiting->resume();
     else if (adopted)
@@ -77,6 +79,7 @@ struct Batch : store::Completion {
     waiting = nullptr;
     done = false;
     asks.clear();
+    traces.clear();
   }
 
   BatchPool<Own>& pool;
@@ -87,6 +90,7 @@ struct Batch : store::Completion {
   std::vector<store::Ask> asks;
   std::vector<Decision> decisions;
   store::Batch call;
+  BatchTraces traces;
 
  protected:
   ~Batch() = default;  // The pool knows them as `Own`.
@@ -186,6 +190,7 @@ class BatchingSession : public net::Session {
  private:
   // True if the decisions are here; otherwise the batch is kept and the session waits.
   bool decide(std::unique_ptr<Own>& batch) {
+    batch->traces.ask_store(batch->asks, now_);
     if (batch->asks.empty()) return true;
     batch->decisions.resize(batch->asks.size());
     batch->call = {.asks = batch->asks, .decisions = batch->decisions, .now = now_};

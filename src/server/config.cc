@@ -178,6 +178,30 @@ constexpr std::array kSettings = {
             &Config::drain_time},
     Setting{"log-level", "LEVEL", "debug, info, warning, error or off. The log goes to standard error.",
             &Config::log_level},
+    Setting{
+        "trace-endpoint", "URL",
+        "Where traces go: a collector of OTLP over HTTP, as in http://127.0.0.1:4318. Without a path it is "
+        "/v1/traces. Empty: nothing is traced.",
+        &Config::trace_endpoint},
+    Setting{
+        "trace-ratio", "RATIO",
+        "Which part of the requests is traced that bring no traceparent, which says it otherwise. What is "
+        "decided without the shared store is always traced.",
+        &Config::trace_ratio},
+    Setting{"trace-service", "NAME", "What this service is called in traces.", &Config::trace_service},
+    Setting{"trace-plain-keys", "BOOL",
+            "true: traces tell keys as they are. false: by a hash, the same for the same key.",
+            &Config::trace_plain_keys},
+    Setting{
+        "trace-headers", "FILE",
+        "Fields that go with each export, such as the collector's token: lines like Authorization: Bearer "
+        "TOKEN.",
+        &Config::trace_headers},
+    Setting{"trace-ca", "FILE",
+            "CAs in PEM that a collector with https:// is trusted by. Empty: those of the system.",
+            &Config::trace_ca},
+    Setting{"trace-timeout", "DURATION", "The longest wait for the collector; it holds up no decision.",
+            &Config::trace_timeout},
 };
 
 constexpr std::array<std::pair<std::string_view, Level>, 5> kLevels = {{{"debug", Level::debug},

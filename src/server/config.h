@@ -91,6 +91,13 @@ struct Config {
   Bytes output_max{1 << 20};
   Duration drain_time = std::chrono::seconds(5);
   Level log_level = Level::info;
+  std::string trace_endpoint;  ///< A URL; empty: nothing is traced (tracing.h).
+  Ratio trace_ratio{10'000};
+  std::string trace_service = "sluice";
+  bool trace_plain_keys = false;  ///< Else a key is told by a hash of it.
+  std::string trace_headers;      ///< A file; empty: none.
+  std::string trace_ca;           ///< A file; empty: whom the system trusts.
+  Duration trace_timeout = std::chrono::seconds(10);
 };
 
 struct Setting {

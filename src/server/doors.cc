@@ -42,6 +42,7 @@ std::unique_ptr<net::SessionFactory> make_resp(const DoorParts& parts) {
                              .table_bytes = table.bytes,
                              .evictions = table.evictions};
   };
+  options.tracer = parts.tracer;
   return std::make_unique<door::RespDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
 }
 
@@ -66,6 +67,7 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   options.metrics = parts.process.metrics;
   options.tokens = parts.tokens;
   options.denials = &parts.denials;
+  options.tracer = parts.tracer;
   options.ui = parts.config.ui;
   if (observe::Seen* const seen = parts.process.seen) {
     options.top = [seen](std::string_view limit, bool by_refused, std::size_t n) {
@@ -90,6 +92,7 @@ std::unique_ptr<net::SessionFactory> make_grpc(const DoorParts& parts) {
   options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
   options.tokens = parts.tokens;
   options.denials = &parts.denials;
+  options.tracer = parts.tracer;
   return std::make_unique<door::GrpcDoor>(parts.store, parts.policies, std::move(options), &parts.counts);
 }
 

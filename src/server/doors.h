@@ -17,6 +17,7 @@
 #include "observe/history.h"
 #include "observe/metrics.h"
 #include "observe/seen.h"
+#include "observe/tracer.h"
 #include "policy/current.h"
 #include "server/config.h"
 #include "store/local/local_store.h"
@@ -70,6 +71,7 @@ struct DoorParts {
   net::Address address;
   const observe::Metrics& metrics;  ///< Of all doors and loops.
   observe::DoorMetrics& counts;     ///< Where this door on this loop counts its decisions.
+  observe::Tracer* tracer;          ///< The loop's. Null: nothing is traced.
 };
 
 struct Door {

@@ -26,6 +26,7 @@
 #include "server/shared_seat.h"
 #include "server/snapshots.h"
 #include "server/timed_door.h"
+#include "server/tracing.h"
 
 namespace sluice::server {
 
@@ -34,7 +35,7 @@ namespace {
 constexpr Duration kUpkeepEvery = std::chrono::milliseconds(100);
 constexpr Duration kDrainCheck = std::chrono::milliseconds(10);
 constexpr Duration kLastLines = std::chrono::milliseconds(100);  // The longest wait for the log.
-constexpr std::size_t kFilesBeyondConnections = 64;  // Listeners, epoll, snapshots, the log.
+constexpr std::size_t kFilesBeyondConnections = 64;              // Listeners, epoll, snapshots, the log.
 
 }  // namespace
 
@@ -52,6 +53,7 @@ struct Server::Impl {
   struct Seat {  // A loop and what it serves. The order matters: listeners go before doors, doors before the
                  // loop.
     net::Loop loop;
+    observe::Tracer* tracer = nullptr;   // Null: nothing is traced.
     std::unique_ptr<SharedSeat> shared;  // Null: all seats use the local store.
     std::vector<std::unique_ptr<net::SessionFactory>> doors;
     std::vector<std::unique_ptr<net::Listener>> listeners;
@@ -64,6 +66,7 @@ struct Server::Impl {
     net::Bound bound;
   };
 
+  Status open_tracing();
   Status open_store();
   Status read_limits();
   Status read_policies();
@@ -106,6 +109,7 @@ struct Server::Impl {
   Observer observer;
   std::deque<Opened> opened;
   std::unique_ptr<StoreLog> store_log;  // The shared store's.
+  std::unique_ptr<Tracing> tracing;     // Null: nothing is traced.
   std::deque<Seat> seats;
   std::unique_ptr<DoorTls> tls;  // Null: all doors are in the clear.
   std::optional<Reload> reload, reload_tokens;
@@ -130,6 +134,15 @@ Status read_first(const std::string& path, std::optional<Reload>& reload, Reload
 
 }  // namespace
 
+Status Server::Impl::open_tracing() {
+  auto opened_tracing = Tracing::open(config);
+  if (!opened_tracing) return opened_tracing.error();
+  tracing = std::move(*opened_tracing);
+  if (!tracing) return Done{};
+  for (Seat& seat : seats) seat.tracer = &tracing->add_tracer();
+  return Done{};
+}
+
 /// The local store is there in any case: it decides while a shared one is away.
 Status Server::Impl::open_store() {
   if (config.store == "local") return Done{};
@@ -139,7 +152,7 @@ Status Server::Impl::open_store() {
   store_log = std::make_unique<StoreLog>(place->text);
   for (Seat& seat : seats)
     seat.shared = std::make_unique<SharedSeat>(seat.loop, store, arrears, instances, config, *place,
-                                               *store_log, &seat == &seats.front());
+                                               *store_log, &seat == &seats.front(), seat.tracer);
   return Done{};
 }
 
@@ -263,7 +276,7 @@ void Server::Impl::add_listeners(Opened& o) {
     seat.doors.push_back(std::make_unique<TimedDoor>(
         door.make({seat.loop, config, seat.shared ? seat.shared->store() : store, store, accepts, limits,
                    policies, holds, config.tokens.empty() ? nullptr : &tokens, denials[door.name], process,
-                   o.bound.address, metrics, counts}),
+                   o.bound.address, metrics, counts, seat.tracer}),
         counts));
     seat.listeners.push_back(std::make_unique<net::Listener>(seat.loop, std::move(o.bound.sockets[i]),
                                                              *seat.doors.back(), admission, options));
@@ -318,10 +331,10 @@ std::string Server::Impl::metrics_page() const {
   std::vector<observe::RuleName> rules;
   for (const policy::Rule* rule : set->rules())
     if (!rule->stat_by_value) rules.emplace_back(rule->domain, rule->full_name);
-  return observe::metrics_text(metrics,
-                               numbers(door_totals(), store.stats(), holds->size(), snapshots,
-                                       shared_numbers().get(), process, config),
-                               rules);
+  auto others = numbers(door_totals(), store.stats(), holds->size(), snapshots, shared_numbers().get(),
+                        process, config);
+  if (tracing) tracing->add_to(others);
+  return observe::metrics_text(metrics, others, rules);
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<const Door> rows,
@@ -353,6 +366,7 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
   if (auto status = impl->snapshots.restore(); !status) return status.error();
   const auto processors = std::max(1u, std::thread::hardware_concurrency());
   impl->seats.resize(config.threads > 0 ? static_cast<std::size_t>(config.threads) : processors);
+  if (auto status = impl->open_tracing(); !status) return status.error();
   if (auto status = impl->open_store(); !status) return status.error();
   if (auto status = impl->listen(rows); !status) return status.error();
   return std::unique_ptr<Server>(new Server(std::move(impl)));
@@ -422,6 +436,7 @@ bool Server::run(bool signals, const std::function<void()>& started) {
   }
   i.snapshots.begin();
   i.observer.begin();
+  if (i.tracing) i.tracing->begin();
   i.watch_loops();
   i.process.ready.store(true, std::memory_order_relaxed);
   flush_log(kLastLines);  // What it says of the start stands before `sluice: ready`.
@@ -435,6 +450,7 @@ bool Server::run(bool signals, const std::function<void()>& started) {
   }
   for (auto& seat : i.seats)
     if (seat.shared) seat.shared->end();
+  if (i.tracing) i.tracing->end();
   i.snapshots.end();
   i.observer.end();
   return in_time;

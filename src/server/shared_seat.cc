@@ -50,15 +50,15 @@ Result<SharedPlace> SharedPlace::of(const Config& config) {
 
 SharedSeat::SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears,
                        std::atomic<std::int64_t>& instances, const Config& config, const SharedPlace& place,
-                       StoreLog& log, bool first)
+                       StoreLog& log, bool first, store::CallObserver* calls)
     : log_(log),
       first_(first),
       fallback_(local, instances, &arrears),
       cluster_(std::holds_alternative<SharedPlace::Cluster>(place.options)
                    ? std::make_unique<ClusterNodes>(static_cast<ClusterNodes::Owner&>(*this))
                    : nullptr),
-      store_(cluster_ ? store::SharedStore(*cluster_, fallback_, options(config))
-                      : store::SharedStore(way_, fallback_, options(config))),
+      store_(cluster_ ? store::SharedStore(*cluster_, fallback_, options(config, calls))
+                      : store::SharedStore(way_, fallback_, options(config, calls))),
       random_(random_seed()),
       instances_(instances),
       timers_(loop) {
@@ -92,7 +92,7 @@ SharedSeat::~SharedSeat() {
   if (cluster_) cluster_->close();
 }
 
-store::SharedOptions SharedSeat::options(const Config& config) {
+store::SharedOptions SharedSeat::options(const Config& config, store::CallObserver* calls) {
   return {.lane = {.deadline = config.store_deadline,
                    .asks_max = static_cast<std::size_t>(config.store_queue),
                    .calls_max = cluster_ ? kClusterCalls : store::Lane::Options{}.calls_max},
@@ -103,7 +103,8 @@ store::SharedOptions SharedSeat::options(const Config& config) {
           .now = [] { return Clock::now(); },
           .chance = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); },
           .wake_at = [this](Time when) { wake_at(when); },
-          .trouble = [this](std::string_view what) { trouble(what); }};
+          .trouble = [this](std::string_view what) { trouble(what); },
+          .calls = calls};
 }
 
 bool SharedSeat::Way::up() const {

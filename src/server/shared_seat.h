@@ -40,10 +40,10 @@ struct SharedPlace {
 class SharedSeat final : private redis::Client::Listener, private ClusterNodes::Owner {
  public:
   /// Begins to connect. `loop`, `local`, `arrears`, `instances` and `log` outlive it. `first`: it tells the
-  /// log of the connection's ups and downs, for all.
+  /// log of the connection's ups and downs, for all. `calls`, which may be null, is told of calls.
   SharedSeat(net::Loop& loop, store::LocalStore& local, store::Arrears& arrears,
              std::atomic<std::int64_t>& instances, const Config& config, const SharedPlace& place,
-             StoreLog& log, bool first);
+             StoreLog& log, bool first, store::CallObserver* calls = nullptr);
   ~SharedSeat();
 
   store::Store& store() { return store_; }
@@ -59,7 +59,7 @@ class SharedSeat final : private redis::Client::Listener, private ClusterNodes::
   void server_known(redis::Client& client) override;
   void server_lost(redis::Client& client, std::string_view why) override;
   void no_map(std::string_view why) override;
-  store::SharedOptions options(const Config& config);
+  store::SharedOptions options(const Config& config, store::CallObserver* calls);
   void trouble(std::string_view what);
   void wake_at(Time when);
   void publish();

@@ -24,10 +24,12 @@ struct Reply {
 };
 
 struct GrpcBatch final : Batch<GrpcBatch> {
-  explicit GrpcBatch(GrpcDoor& owner) : Batch(owner.batches()), door(owner), counts(owner.decisions()) {}
+  explicit GrpcBatch(GrpcDoor& owner)
+      : Batch(owner.batches(), owner.options().tracer), door(owner), counts(owner.decisions()) {}
 
   /// Answers all calls that are still there, and appends what may be sent to `out`.
   void write(std::string& out);
+  std::size_t index(const Reply& reply) const { return static_cast<std::size_t>(&reply - replies.data()); }
   /// Ready for another use.
   void clear();
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "access/tokens.h"
+#include "observe/trace_context.h"
 #include "sluice/time.h"
 #include "wire/grpc/grpc_head.h"
 #include "wire/http2/http2_server.h"
@@ -18,6 +19,7 @@ class GrpcCall final : public wire::Http2Stream {
  public:
   wire::GrpcHead head;
   const Method* method = nullptr;
+  observe::TraceField traceparent;
   std::string received;                        ///< Of the request's body, what is no whole message yet.
   std::shared_ptr<const access::Scope> scope;  ///< Of the token; null: all domains.
   std::string message_text;                    ///< grpc-message, encoded: must stay until the call is closed.
@@ -32,6 +34,7 @@ class GrpcCall final : public wire::Http2Stream {
     constexpr std::size_t kKept = 4096;  // Larger buffers are given back.
     reset_stream();
     head.clear();
+    traceparent.clear();
     method = nullptr;
     scope.reset();
     received.clear();

@@ -44,6 +44,7 @@ struct GrpcOptions {
   /// Who may ask; outlives the door, as does the next. Null: everyone may.
   const access::CurrentTokens* tokens = nullptr;
   access::Denials* denials = nullptr;  ///< Where calls that are turned away count. May be null.
+  observe::Tracer* tracer = nullptr;   ///< This thread's; outlives the door. Null: nothing is traced.
 };
 
 namespace grpc {

@@ -118,6 +118,8 @@ void GrpcSession::field(wire::Http2Stream& stream, std::string_view name, std::s
     shown_ = true;
     return gate_.come(shown_twice_ ? "twice" : value);
   }
+  if (door_.options().tracer != nullptr && name == "traceparent")
+    return call_of(stream).traceparent.come(value);
   call_of(stream).head.field(name, value);
 }
 

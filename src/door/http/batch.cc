@@ -16,11 +16,13 @@ void HttpBatch::answered_in_text(std::size_t begin) {
 }
 
 void HttpBatch::write(std::string& out) {
+  const bool traced = traces.wanted(decisions);
   for (const Reply& reply : replies) {
     if (reply.form == Reply::Form::text) {
       out.append(text, reply.first, reply.count);
       continue;
     }
+    if (traced) trace(reply);
     if (reply.form == Reply::Form::rls) {
       const rls::Part part{reply.first, reply.count};
       write_rls(rls, decisions, reply, options, body, out);

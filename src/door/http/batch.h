@@ -67,7 +67,7 @@ struct Reply {
 
 struct HttpBatch final : Batch<HttpBatch> {
   explicit HttpBatch(HttpDoor& owner)
-      : Batch(owner.batches()),
+      : Batch(owner.batches(), owner.options().tracer),
         holds(owner.holds()),
         options(owner.options().rls),
         counts(owner.decisions()),
@@ -97,6 +97,7 @@ struct HttpBatch final : Batch<HttpBatch> {
   Decision decision_of(const Item& item) const;
   void settle_place(Item& item);
   void count(const Item& item);
+  void trace(const Reply& reply);
 };
 
 }  // namespace sluice::door::http

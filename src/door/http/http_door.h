@@ -65,6 +65,7 @@ struct HttpOptions {
   std::function<std::string(std::string_view limit, std::string_view key, std::size_t n)> refusals = {};
   observe::History* history = nullptr;  ///< Outlives the door. Null: /v1/history answers 404.
   LiveFeed* live = nullptr;             ///< Of all doors; outlives them. Null: /v1/live answers 404.
+  observe::Tracer* tracer = nullptr;    ///< This thread's; outlives the door. Null: nothing is traced.
 };
 
 namespace http {

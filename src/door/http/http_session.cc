@@ -37,7 +37,10 @@ void HttpSession::run(Event event, HttpBatch& batch, std::string& out) {
       const auto& request = parser_.request();
       if (!request.keep_alive) last_word_said_ = true;
       Call call{.door = door_, .batch = batch, .request = request, .out = to, .now = now_, .gate = gate_};
-      answer_request(call);
+      if (batch.traces.on())
+        answer_traced(call);
+      else
+        answer_request(call);
       if (call.then == Call::Then::close) last_word_said_ = true;
       if (call.then == Call::Then::listen) listen();
       break;

@@ -43,6 +43,8 @@ inline constexpr std::string_view kAskForToken = "WWW-Authenticate: Bearer realm
 
 /// Finds the route and answers, be it by an error.
 void answer_request(Call& call);
+/// The same, for the batch's traces.
+void answer_traced(Call& call);
 /// A page as this request's response.
 struct Page {
   int status = 200;

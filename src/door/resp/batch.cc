@@ -25,6 +25,7 @@ void RespBatch::answered_in_text(std::size_t begin) {
 
 void RespBatch::write(std::string& out) {
   const std::span<const Decision> all = decisions;
+  const bool traced = traces.wanted(all);
   for (const Reply& reply : replies) {
     if (reply.format == nullptr) {
       out.append(text, reply.first, reply.count);
@@ -33,11 +34,26 @@ void RespBatch::write(std::string& out) {
     const auto chain = all.subspan(reply.first, reply.count);
     wire::RespWriter writer(out, reply.version);
     reply.format(reply, chain, writer);
+    if (traced) trace(reply, chain);
     if (counts.on())
       counts.count(reply.named == nullptr ? door.throttle_family().name : reply.named->limit->name,
                    asks[reply.first], policy::combine(chain));
   }
   counts.report();
+}
+
+void RespBatch::trace(const Reply& reply, std::span<const Decision> chain) {
+  const auto* const mark = traces.tells(static_cast<std::size_t>(&reply - replies.data()), chain);
+  if (mark == nullptr) return;
+  const auto verdict = policy::combine(chain);
+  const store::Ask& ask = asks[reply.first];
+  TracedDecision told;
+  told.add({.limit = reply.named == nullptr ? door.throttle_family().name : reply.named->limit->name,
+            .key = ask.key,
+            .quota = asks[reply.first + verdict.decided].quota,
+            .decision = verdict.decision,
+            .cost = ask.amount});
+  traces.tell(*mark, told, "resp", reply.first, reply.count);
 }
 
 void RespBatch::clear() {

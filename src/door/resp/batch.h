@@ -49,7 +49,10 @@ struct Reply {
 
 struct RespBatch final : Batch<RespBatch> {
   explicit RespBatch(RespDoor& owner)
-      : Batch(owner.batches()), door(owner), quotas(owner.options().accepts), counts(owner.decisions()) {}
+      : Batch(owner.batches(), owner.options().tracer),
+        door(owner),
+        quotas(owner.options().accepts),
+        counts(owner.decisions()) {}
 
   /// One ask, answered by `format`.
   void ask(const store::Ask& ask, Format format, wire::RespVersion version) {
@@ -62,6 +65,8 @@ struct RespBatch final : Batch<RespBatch> {
   void write(std::string& out);
   /// Ready for another use.
   void clear();
+
+  void trace(const Reply& reply, std::span<const Decision> chain);
 
   RespDoor& door;
   std::vector<Reply> replies;

@@ -84,10 +84,14 @@ void RespSession::run(RespBatch& batch, std::string& out) {
   const bool first = batch.replies.empty();
   std::string& to = first ? out : batch.text;
   const std::size_t begin = to.size();
+  const std::size_t replies = batch.replies.size();
   Call call{*this, door_, batch, parser_.args(), wire::RespWriter(to, version)};
-  if (parser_.error().empty()) [[likely]]
+  if (parser_.error().empty()) [[likely]] {
+    if (batch.traces.on()) batch.traces.begin({});  // RESP has no place for a traceparent.
     run_command(call);
-  else
+    if (batch.traces.begun() && batch.replies.size() > replies)
+      batch.traces.asks(batch.replies.size(), door_.latest_command().find(call.args[0])->name);
+  } else
     call.reply.error(std::string("ERR ").append(parser_.error()));
   if (!first) batch.answered_in_text(begin);
 }

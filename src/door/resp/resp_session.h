@@ -69,6 +69,7 @@ struct RespOptions {
   store::OnFailure on_store_failure = store::OnFailure::local;  ///< Of CL.THROTTLE and GCRA.
   store::QuotaCheck accepts = nullptr;                          ///< Of CL.THROTTLE's and GCRA's quotas.
   store::Consistency consistency = store::Consistency::strict;  ///< As well.
+  observe::Tracer* tracer = nullptr;  ///< This thread's; outlives the door. Null: nothing is traced.
 };
 
 struct RespBatch;

@@ -54,14 +54,16 @@ class Answer {
          const RlsOptions& options, Response& response, std::string* head)
       : batch_(batch), response_(response), head_(head) {
     bool degraded = false;
+    Deciding deciding;
     for (std::size_t i = part.first; i < part.first + part.count; ++i) {
       const Told t = told(batch, decisions, i);
       tell(t, *response_.add_statuses());
       overall_.add(t);
-      weigh(t);
+      deciding.weigh(t);
       degraded |= t.verdict && t.verdict->decision.origin == Origin::degraded;
     }
     if (degraded) (*response_.mutable_dynamic_metadata()->mutable_fields())["degraded"].set_bool_value(true);
+    deciding_ = deciding.told();
     const bool over = overall_.over();
     add_rules_metadata(decisions, part);
     const bool refused = over && !options.shadow;
@@ -75,21 +77,6 @@ class Answer {
   }
 
  private:
-  /// Which descriptor stands for the request: of those that refuse it the one with the longest wait, else the
-  /// one with the fewest tokens left.
-  void weigh(const Told& t) {
-    const bool refuses = t.over && t.item.role == Item::Role::decides;
-    if (!t.limited() || t.item.role == Item::Role::refund || (t.item.role == Item::Role::shadow && t.over))
-      return;
-    const bool graver = !deciding_            ? true
-                        : refuses != refused_ ? refuses
-                        : refuses             ? t.wait() > deciding_->wait()
-                                              : t.remaining() < deciding_->remaining();
-    if (!graver) return;
-    deciding_ = t;
-    refused_ = refuses;
-  }
-
   void add(std::string_view key, std::string value, bool to_response = true) {
     if (head_ != nullptr) head_->append(key).append(": ").append(value).append("\r\n");
     if (!to_response) return;
@@ -162,7 +149,6 @@ class Answer {
   Response& response_;
   std::string* const head_;
   std::optional<Told> deciding_;
-  bool refused_ = false;  // deciding_ refuses.
   Overall overall_;
 };
 

@@ -23,6 +23,7 @@
 #include "door/decision_counts.h"
 #include "door/rls/asked.h"
 #include "door/rls/options.h"
+#include "door/traces.h"
 #include "envoy/service/ratelimit/v3/rls.pb.h"
 #include "policy/policy_set.h"
 #include "store/store.h"
@@ -95,5 +96,9 @@ void answer(const Requests& requests, std::span<const Decision> decisions, const
 /// REQUIRES: counts.on().
 void count(const Requests& requests, std::span<const store::Ask> asks, std::span<const Decision> decisions,
            const Part& part, const RlsOptions& options, DecisionCounts& counts);
+
+/// If the request is one to be told of. `reply`: its index, as traces.asks() knows it.
+void trace(const Requests& requests, std::span<const store::Ask> asks, std::span<const Decision> decisions,
+           const Part& part, std::string_view door, std::size_t reply, BatchTraces& traces);
 
 }  // namespace sluice::door::rls

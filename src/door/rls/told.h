@@ -36,6 +36,29 @@ inline Told told(const Requests& batch, std::span<const Decision> decisions, std
   return t;
 }
 
+/// Which descriptor stands for the request: of those that refuse it the one with the longest wait, else the
+/// one with the fewest tokens left.
+class Deciding {
+ public:
+  void weigh(const Told& t) {
+    const bool refuses = t.over && t.item.role == Item::Role::decides;
+    if (!t.limited() || t.item.role == Item::Role::refund || (t.item.role == Item::Role::shadow && t.over))
+      return;
+    const bool graver = !told_                ? true
+                        : refuses != refuses_ ? refuses
+                        : refuses             ? t.wait() > told_->wait()
+                                              : t.remaining() < told_->remaining();
+    if (!graver) return;
+    told_ = t;
+    refuses_ = refuses;
+  }
+  const std::optional<Told>& told() const { return told_; }
+
+ private:
+  std::optional<Told> told_;  // Nothing: no descriptor has a limit.
+  bool refuses_ = false;
+};
+
 /// What the descriptors come to for the request.
 class Overall {
  public:

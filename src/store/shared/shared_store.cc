@@ -101,11 +101,18 @@ void SharedStore::answered(const Call& call, Time sent, std::uint64_t number) {
         refusals_.went_on(*b.family, b.key, b.rate, b.ahead, sent, number);
       if (options_.told_max > 0) told_.remember(*b.family, b.key, call.tat(b));
     }
+  if (options_.calls != nullptr && options_.calls->wants_calls()) tell_calls(call, sent);
   for (const Chain& chain : call.chains())  // Before anybody who is finished takes away what he named.
     if (Leases::is_ours(chain)) leases_->answered(call, chain, sent);
   for (const Chain& chain : call.chains())
     if (chain.ticket != nullptr && !Leases::is_ours(chain)) finish(*chain.ticket);
   if (fallback_.owes()) repay(options_.now());
+}
+
+void SharedStore::tell_calls(const Call& call, Time sent) const {
+  CallSeen seen{.sent = sent, .answered = options_.now(), .buckets = call.buckets().size()};
+  for (const Chain& chain : call.chains()) seen.asks += chain.asks.size();
+  for (const Chain& chain : call.chains()) options_.calls->call_answered(chain.asks, seen);
 }
 
 /// What is owed for the chain's buckets goes ahead of it.

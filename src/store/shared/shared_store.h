@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/shared/call_observer.h"
 #include "store/shared/fallback.h"
 #include "store/shared/lanes.h"
 #include "store/shared/leases.h"
@@ -36,7 +37,8 @@ struct SharedOptions {
   std::function<void(Time)>
       wake_at;  ///< wake() is wanted then at the latest; said again when it gets earlier.
   std::function<void(std::string_view)> trouble =
-      {};  ///< Once a failed call: for a log that keeps its own pace.
+      {};                         ///< Once a failed call: for a log that keeps its own pace.
+  CallObserver* calls = nullptr;  ///< Outlives the store.
 };
 
 struct SharedStats {
@@ -86,6 +88,7 @@ class SharedStore final : public Store, private Lanes::Owner {
   Time now() override { return options_.now(); }
   double chance() override { return options_.chance(); }
 
+  void tell_calls(const Call& call, Time sent) const;
   bool decided_at_once(const Chain& chain, Time now);
   /// Asks for tokens ahead, behind all asks of the batch: those of the leased that come after `first`.
   void ask_ahead(std::size_t first, Time now);
