@@ -1,8 +1,9 @@
 // GET /v1/live: an event a second with the server's counters, kept as rates for some minutes.
 //
 // Read by fetch and not by EventSource, which cannot send a token.
-import { access, address, ask, getJson, Refusal } from "./api.ts";
+import { access, address, ask, Refusal } from "./api.ts";
 import { Cell } from "./cell.ts";
+import { historyOf, secondsOf } from "./past.ts";
 
 export interface Counts {
   allowed: number;
@@ -81,13 +82,10 @@ function take(told: Told) {
   live.value = { line: "live", told, before, seconds: next ? [...kept, next] : kept };
 }
 
-interface History {
-  series: { limit: string; outcome: string; points: [number, number][] }[];
-}
 /// The minutes before the page was opened, where the server keeps a history.
-async function recall(until: number) {
-  const from = Math.floor(until - kKept);
-  const history = await getJson<History>(address("/v1/history", { from, to: Math.floor(until), step: "1s" }));
+async function recall(until: number, limits: number) {
+  const from = Math.floor(until - Math.min(kKept, secondsOf(limits)));
+  const history = await historyOf({ from, to: Math.floor(until), step: "1s" });
   const at = new Map<number, Second["rates"]>();
   for (let t = from; t < Math.floor(until); ++t) at.set(t, new Map());
   for (const { limit, outcome, points } of history.series)
@@ -120,7 +118,7 @@ async function listen(signal: AbortSignal) {
         const first = live.value.told === undefined;
         const told = JSON.parse(line.slice(6)) as Told;
         take(told);
-        if (first) recall(told.time).catch(() => undefined); // No history is no harm here.
+        if (first) recall(told.time, Object.keys(told.limits).length).catch(() => undefined); // No history is no harm here.
       }
   }
 }

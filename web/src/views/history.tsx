@@ -1,15 +1,13 @@
 // What was decided: the server's history, by limit, at the finest step that the range allows.
 import { useMemo } from "preact/hooks";
-import { address, getJson, useAsked } from "../api.ts";
+import { useAsked } from "../api.ts";
 import { Chart, Key, outcomes } from "../chart.tsx";
 import { count, percent } from "../format.ts";
 import { Bar, Card, Choice, Empty, Failure, LimitField } from "../parts.tsx";
+import { live } from "../live.ts";
+import { finest, historyOf, kStepSeconds, type History } from "../past.ts";
 import { link, refine, usePlace } from "../route.ts";
 
-export interface History {
-  step: string;
-  series: { limit: string; outcome: string; points: [time: number, n: number][] }[];
-}
 const kRanges = [
   ["15min", "15 min", 900, "1s"],
   ["1h", "1 h", 3600, "1s"],
@@ -18,7 +16,6 @@ const kRanges = [
   ["7d", "7 d", 604_800, "1h"],
   ["30d", "30 d", 2_592_000, "1h"],
 ] as const;
-const kSeconds: Record<string, number> = { "1s": 1, "1m": 60, "1h": 3600 };
 const kPointsMax = 720;
 
 export interface Summed {
@@ -29,7 +26,7 @@ export interface Summed {
 }
 /// One point for each step from `from` to `to`, those without decisions too; steps are joined where there are too many to draw.
 export function summed(history: History, from: number, to: number, limit: string): Summed {
-  const base = kSeconds[history.step] ?? 1;
+  const base = kStepSeconds[history.step] ?? 1;
   const joined = Math.max(1, Math.ceil((to - from) / base / kPointsMax));
   const step = base * joined;
   const begin = Math.floor(from / step) * step;
@@ -50,13 +47,15 @@ export function HistoryView() {
   const { query } = usePlace();
   const limit = query.get("limit") ?? "";
   const range = kRanges.find(([name]) => name === query.get("range")) ?? kRanges[1];
-  const [, words, length, step] = range;
+  const [, words, length, least] = range;
+  const limits = limit ? 1 : Object.keys(live.value.told?.limits ?? {}).length;
+  const step = finest(length, limits, least);
   const { data, error } = useAsked(
-    `${range[0]} ${limit}`,
+    `${range[0]} ${step} ${limit}`,
     async (_, signal) => {
       const to = Math.floor(Date.now() / 1000);
       const from = to - length;
-      return { from, to, history: await getJson<History>(address("/v1/history", { limit: limit || undefined, from, to, step }), signal) };
+      return { from, to, history: await historyOf({ limit: limit || undefined, from, to, step }, signal) };
     },
     step === "1s" ? 5_000 : 30_000,
   );

@@ -1,14 +1,14 @@
 // Another quota, tried on what came: a limit's history, or an access log that is read here and sent nowhere.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { address, getJson, useAsked } from "../api.ts";
+import { useAsked } from "../api.ts";
 import { Chart, Key, outcomes } from "../chart.tsx";
 import { clock, count, duration, moment, percent } from "../format.ts";
 import { Bar, Card, Choice, Copy, Empty, Failure, LimitField, useLimits } from "../parts.tsx";
+import { askedOf } from "../past.ts";
 import { parseQuota, quotaText, type Quota } from "../quota.ts";
 import { refine, usePlace } from "../route.ts";
 import { fromHistory, LogReader, tryQuota, type Result, type Traffic } from "../trial.ts";
 import type { KeyName } from "../access_log.ts";
-import type { History } from "./history.tsx";
 
 const kRequestsMax = 1_000_000;
 const kLengths = [
@@ -58,10 +58,7 @@ function usePast(limit: string, length: string) {
   const seconds = kLengths.find(([name]) => name === length)?.[2] ?? 3600;
   return useAsked(limit && `${limit} ${length}`, async (_, signal) => {
     const to = Math.floor(Date.now() / 1000);
-    const history = await getJson<History>(address("/v1/history", { limit, from: to - seconds, to, step: "1s" }), signal);
-    const sums = new Map<number, number>();
-    for (const s of history.series) if (s.limit === limit) for (const [t, n] of s.points) sums.set(t, (sums.get(t) ?? 0) + n);
-    return fromHistory([...sums].sort(([a], [b]) => a - b));
+    return fromHistory(await askedOf(limit, to - seconds, to, signal));
   });
 }
 
