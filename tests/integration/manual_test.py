@@ -14,7 +14,7 @@ COMMANDS_MD = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
 
 def commands():
     listed = run("--help")[1].split("Subcommands:\n")[1]
-    return re.findall(r"^  ([a-z]+) ", listed, re.M)
+    return re.findall(r"^  ([a-z-]+) ", listed, re.M)
 
 
 class ManualTest(unittest.TestCase):

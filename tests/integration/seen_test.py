@@ -216,6 +216,8 @@ class History(Folder):
             other.close()
             self.eventually_counts(server, allowed=7)
             server.eventually_says("is written again")
+            server.process.terminate()  # What is in the WAL would mend the file.
+            server.process.wait(WAIT)
         with open(self.path("history.db"), "r+b") as file:
             file.write(b"x" * 5000)
         with self.server() as server:

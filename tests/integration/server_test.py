@@ -103,7 +103,7 @@ descriptors:
         ask = script + '\nCOMP_WORDS=(sluice serve --max-c); COMP_CWORD=2; _sluice; echo "${COMPREPLY[@]}"\n'
         ask += 'COMP_WORDS=(sluice ch); COMP_CWORD=1; _sluice; echo "${COMPREPLY[@]}"\n'
         done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
-        self.assertEqual(done.stdout.split("\n")[:2], ["--max-connections", "check"])
+        self.assertEqual(done.stdout.split("\n")[:2], ["--max-connections --max-connections-per-address", "check"])
 
     def test_version(self):
         self.assertRegex(run("version")[1], r"^sluice \d+\.\d+\.\d+ ")
