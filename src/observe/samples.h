@@ -24,7 +24,7 @@ namespace sluice::observe {
 
 inline constexpr std::size_t kSampledKeyBytes =
     64;  ///< Longer keys: their beginning and a hash (seen_key()).
-inline constexpr std::uint64_t kSamplesADrain = 1000;
+inline constexpr std::uint64_t kSamplesADrain = 500;
 
 struct Sample {
   const std::string* limit;  ///< Stays for as long as the door's metrics.
