@@ -13,6 +13,7 @@ import subprocess
 import threading
 import unittest
 
+import grpc_test  # Before the harness: it finds a Python with grpcio.
 import harness
 import stores
 from harness import Folder, Server, eventually
