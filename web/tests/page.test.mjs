@@ -7,7 +7,6 @@ import { Server, tokens } from "./server.mjs";
 
 const kBytesMax = 300_000;
 const kViews = ["live", "keys", "why?limit=login&key=mallory", "history", "whatif", "policies?domain=shop&entries=user%3Dblocked"];
-const keepsHistory = async (server) => (await fetch(`${server.base}/v1/history`)).status !== 404;
 const number = (text) => Number(text.replaceAll(",", ""));
 
 describe("the dashboard", { skip }, () => {
@@ -47,8 +46,7 @@ describe("the dashboard", { skip }, () => {
     await until(page, "[data-figure=refused]", (t) => number(t.split(" ")[0]) > 0, "more than 0");
     await until(page, "[data-limit=login]", (t) => /[1-9]/.test(t), "a number");
     await page.locator(".chart canvas").first().waitFor();
-    const up = await page.locator("[data-door=http] td:nth-child(3)").textContent();
-    assert.ok(number(up) > 0, up);
+    await until(page, "[data-door=http] td:nth-child(3)", (t) => number(t) > 0, "more than 0");
     assert.match(await page.locator("[data-figure=store]").textContent(), /^local/);
     // More is asked, and the page tells so by itself.
     const before = number(await page.locator("[data-figure=decisions]").textContent());
@@ -88,8 +86,7 @@ describe("the dashboard", { skip }, () => {
     await done(page);
   });
 
-  test("history: what was decided is there, at each range", async (t) => {
-    if (!(await keepsHistory(server))) return t.skip("this server keeps no history");
+  test("history: what was decided is there, at each range", async () => {
     const page = await open(browser, server, { hash: "#/history" });
     await until(page, "tbody", (t) => t.includes("login") && t.includes("api"), "the limits");
     await page.locator(".chart canvas").waitFor();
@@ -118,8 +115,7 @@ describe("the dashboard", { skip }, () => {
     await done(page);
   });
 
-  test("what if: the history of a limit", async (t) => {
-    if (!(await keepsHistory(server))) return t.skip("this server keeps no history");
+  test("what if: the history of a limit", async () => {
     const page = await open(browser, server, { hash: "#/whatif?limit=api&quota=1%2Fday" });
     await until(page, "[data-figure=would-refuse]", (t) => number(t.split(" ")[0]) > 0, "more than 0");
     await done(page);

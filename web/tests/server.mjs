@@ -30,7 +30,7 @@ export class Server {
     self.folder = mkdtempSync(join(tmpdir(), "sluice-ui-"));
     const write = (name, text) => (writeFileSync(join(self.folder, name), text), join(self.folder, name));
     const options = ["serve", "--resp", "none", "--grpc", "none", "--http", http];
-    if (!bare) options.push("--limits", write("limits.yaml", kLimits), "--policies", write("policies.yaml", kPolicies));
+    if (!bare) options.push("--limits", write("limits.yaml", kLimits), "--policies", write("policies.yaml", kPolicies), "--history", join(self.folder, "history.db"));
     if (guarded) {
       const hash = (token) => createHash("sha256").update(token).digest("hex");
       options.push("--tokens", write("tokens.yaml", `tokens:\n  see: {sha256: "${hash(tokens.see)}", roles: [inspect]}\n  take: {sha256: "${hash(tokens.take)}", roles: [take]}\n`));
