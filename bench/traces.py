@@ -56,7 +56,7 @@ class Run:
     def __init__(self, name, limits, *arguments):
         self.name, self.port = name, free_port()
         self.process = subprocess.Popen(["taskset", "-c", SERVER, SLUICE, "serve", "--threads", "1", "--resp", "none", "--grpc", "none", "--http",
-                                         f"127.0.0.1:{self.port}", "--limits", limits, *arguments], stdout=subprocess.DEVNULL,
+                                         f"127.0.0.1:{self.port}", "--limits", limits, "--shed-after", "0", *arguments], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         wait_for(self.port)
         self.p50, self.p99, self.cpus = [], [], []
