@@ -128,9 +128,13 @@ TEST_F(LogWriterTest, ANobodyWhoReadsCostsLinesAndNoTime) {
   EXPECT_FALSE(writer_->flush(1ms));
   const auto lost = writer_->lost();
   EXPECT_GT(lost, 0);
-  const auto all = read_until("lost ");
+  const auto whole = [](std::string_view text) {
+    return static_cast<std::uint64_t>(std::ranges::count(text, 'x')) / 99;
+  };
+  std::string all = read_until("lost ");
+  while (whole(all) + lost < put) all += read_until("\n");  // It may say so more than once.
   EXPECT_NE(all.find("lost "), all.npos);
-  EXPECT_EQ(static_cast<std::uint64_t>(std::ranges::count(all, 'x')) / 99 + lost, put);
+  EXPECT_EQ(whole(all) + lost, put);
 }
 
 TEST_F(LogWriterTest, GoesAwayWhileNobodyReads) {
