@@ -7,11 +7,13 @@ import subprocess
 import unittest
 import urllib.request
 
-from harness import WAIT, Folder, Server
+from certificates import issue, make_ca
+from harness import WAIT, Folder, Server, run
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROMTOOL = os.environ.get("PROMTOOL") or shutil.which("promtool")
 ALERTS = os.path.join(ROOT, "packaging/prometheus/alerts.yaml")
+SERIES = 5
 METRIC = re.compile(r"\b(?:sluice|process)_[a-z_]+\b")
 
 
@@ -21,9 +23,14 @@ def read(*path):
 
 
 def documented():
-    """Metrics by name, of the table in docs/operations.md, which server_test holds against a server's page."""
+    """The table in docs/operations.md: by name its type, its labels with the most values of each, and what it says."""
     section = read("docs/operations.md").split("\n## Metrics\n")[1].split("\n## ")[0]
-    return {name for line in section.splitlines() if line.startswith("|") for name in METRIC.findall(line.split("|")[1])}
+    table = {}
+    for line in section.splitlines():
+        if found := re.fullmatch(r"\| `((?:sluice|process)_\w+)` \| (\w+) \| (.*?) ?\| ?(.*?) ?\| (.+) \|", line):
+            assert found[1] not in table, line
+            table[found[1]] = (found[2], dict(re.findall(r"`(\w+)`(?: \((.*?)\))?", found[3])), found[5])
+    return table
 
 
 def used(expression):
@@ -31,8 +38,9 @@ def used(expression):
     return {re.sub(r"^(sluice_request_seconds)_(bucket|count|sum)$", r"\1", name) for name in names}
 
 
-def page(server):
-    with urllib.request.urlopen(f"http://{server.addresses['http']}/metrics", timeout=WAIT) as reply:
+def page(server, token=None):
+    request = urllib.request.Request(f"http://{server.addresses['http']}/metrics", headers={"Authorization": f"Bearer {token}"} if token else {})
+    with urllib.request.urlopen(request, timeout=WAIT) as reply:
         return reply.read().decode()
 
 
@@ -46,25 +54,61 @@ with_promtool = unittest.skipUnless(PROMTOOL, "there is no promtool: it is in De
 
 class Metrics(Folder):
     def server(self):
+        """All that has metrics of its own is switched on; the shared store is away."""
         limits = self.write("limits.yaml", "limits:\n  one: {quota: 1/h}\n")
         os.mkdir(self.path("policies"))
         self.write("policies/a.yaml", "domain: a\ndescriptors:\n  - key: k\n    rate_limit: {unit: hour, requests_per_unit: 1}\n")
-        return Server("--limits", limits, "--policies", self.path("policies"), "--snapshot", self.path("buckets"), "--store",
-                      "redis://127.0.0.1:1", http="127.0.0.1:0", grpc="127.0.0.1:0")
+        make_ca(self.folder)
+        issue(self.folder, "own")
+        return Server("--limits", limits, "--policies", self.path("policies"), "--snapshot", self.path("buckets"), "--history", self.path("history"),
+                      "--store", "redis://127.0.0.1:1", "--trace-endpoint", "http://127.0.0.1:1", "--max-detailed-series", str(SERIES), "--tls", "resp", "--tls-cert", self.path("own.pem"),
+                      "--tls-key", self.path("own.key"), http="127.0.0.1:0", grpc="127.0.0.1:0")
 
-    def test_the_page_is_well_formed(self):
+    def test_the_table_is_what_a_server_tells(self):
+        """Each metric with its type, help and labels: none missing, none more; and each label keeps to its bound."""
         with self.server() as server:
+            for i in range(3 * SERIES):  # Names that clients make up.
+                body = json.dumps({"domain": f"d{i}", "descriptors": [{"entries": [{"key": "k", "value": str(i)}]}]}).encode()
+                urllib.request.urlopen(f"http://{server.addresses['http']}/json", body, timeout=WAIT).close()
             text = page(server)
-        families = {}
-        for line in text.splitlines():
-            if found := re.match(r"# (HELP|TYPE) (\S+) (.+)", line):
-                self.assertIsNone(families.setdefault(found[2], {}).setdefault(found[1], None), line)
-                families[found[2]][found[1]] = found[3]
-        for name, family in families.items():
-            self.assertEqual(family.keys(), {"HELP", "TYPE"}, name)
+        table = documented()
+        heads = {kind: dict(re.findall(rf"^# {kind} (\S+) (.+)$", text, re.M)) for kind in ("HELP", "TYPE")}
+        self.assertEqual(text.count("# HELP "), len(heads["HELP"]))
+        self.assertEqual(heads["HELP"].keys(), heads["TYPE"].keys())
+        only_with_tokens = {name for name in table if name.startswith(("sluice_denied", "sluice_tokens"))}
+        self.assertEqual(heads["TYPE"].keys() | only_with_tokens, table.keys())
+        values = {}
+        for name, help_text in heads["HELP"].items():
+            kind, labels, meaning = table[name]
+            self.assertEqual(heads["TYPE"][name], kind, name)
+            self.assertTrue(meaning.startswith(help_text.replace("\\\\", "\\")), f"{name}: the table says {meaning!r}, /metrics {help_text!r}")
             if name.startswith("sluice_"):
-                self.assertEqual(name.endswith("_total"), family["TYPE"] == "counter", name)
-        self.assertLessEqual(families.keys(), documented())
+                self.assertEqual(name.endswith("_total"), kind == "counter", name)
+        for line in text.splitlines():
+            if line.startswith("#"):
+                continue
+            name, told = re.fullmatch(r"(\w+)(?:\{(.*)\})? \S+", line).groups()
+            name = name if name in table else re.sub(r"_(bucket|count|sum)$", "", name)
+            told = {k: v for k, v in re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', told or "") if k != "le"}
+            self.assertEqual(told.keys(), table[name][1].keys(), line)
+            for label, value in told.items():
+                values.setdefault((name, label), set()).add(value)
+        for (name, label), seen in values.items():
+            bound = table[name][1][label]
+            most = {"max_detailed_series + 1": SERIES + 1, "rules of the policies + max_detailed_series + 1": 1 + SERIES + 1}.get(bound) or int(bound or 10**9)
+            self.assertLessEqual(len(seen), most, (name, label))
+        self.assertEqual(len(values["sluice_domain_not_found_total", "domain"]), SERIES + 1)
+
+    def test_tokens_have_metrics_of_their_own(self):
+        code, told, error = run("token", "new", "watch", "--roles", "inspect", "--json")
+        self.assertEqual(code, 0, error)
+        with Server("--tokens", self.write("tokens.yaml", "tokens:\n" + json.loads(told)["line"] + "\n"), http="127.0.0.1:0") as server:
+            text = page(server, json.loads(told)["token"])
+        for name, (kind, labels, meaning) in documented().items():
+            if name.startswith(("sluice_denied", "sluice_tokens")):
+                self.assertIn(f"# TYPE {name} {kind}\n", text)
+                self.assertTrue(meaning.startswith(re.search(rf"# HELP {name} (.+)", text)[1]), name)
+                self.assertEqual(set(re.findall(r'(\w+)="', re.search(rf"^{name}(\S*) ", text, re.M)[1])), labels.keys())
 
     def test_alerts_speak_of_metrics_that_there_are_and_have_a_runbook(self):
         text, docs = read("packaging/prometheus/alerts.yaml"), read("docs/operations.md")
@@ -75,7 +119,7 @@ class Metrics(Folder):
         for name in alerts:
             self.assertIn(f"\n### {name}\n", docs)
         self.assertEqual(set(re.findall(r"\n### (Sluice\w+)\n", docs)), set(alerts))
-        self.assertEqual(used(re.sub(r"(summary|description|runbook): .*", "", text)) - documented(), set())
+        self.assertEqual(used(re.sub(r"(summary|description|runbook): .*", "", text)) - documented().keys(), set())
 
     def test_each_alert_has_a_test_that_fires(self):
         tests = read("packaging/prometheus/alerts_test.yaml")
@@ -89,9 +133,9 @@ class Metrics(Folder):
         self.assertGreater(len(expressions), 25)
         for expression in expressions:
             self.assertTrue(used(expression), expression)
-            self.assertEqual(used(expression) - documented(), set())
+            self.assertEqual(used(expression) - documented().keys(), set())
             self.assertEqual(expression.count("("), expression.count(")"))
-        self.assertLessEqual(used(json.dumps(board["templating"]).replace('\\"', "")), documented())
+        self.assertEqual(used(json.dumps(board["templating"]).replace('\\"', "")) - documented().keys(), set())
         ids = [panel["id"] for panel in board["panels"]]
         self.assertEqual(len(ids), len(set(ids)))
 
