@@ -18,12 +18,7 @@ Digest sha256(std::string_view text) {
   return digest;
 }
 
-std::string hex_of(const Digest& digest) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const auto byte : digest) (text += kDigits[byte >> 4]) += kDigits[byte & 15];
-  return text;
-}
+std::string hex_of(const Digest& digest) { return hex_text(digest); }
 
 std::optional<Digest> digest_of(std::string_view text) {
   Digest digest{};

@@ -1,7 +1,20 @@
 // hex.h: hexadecimal digits.
 #pragma once
 
+#include <cstddef>
+#include <span>
+#include <string>
+
 namespace sluice {
+
+inline constexpr char kHexDigits[] = "0123456789abcdef";
+
+/// Two digits a byte.
+inline std::string hex_text(std::span<const unsigned char> bytes) {
+  std::string text;
+  for (const unsigned char byte : bytes) text.append({kHexDigits[byte >> 4], kHexDigits[byte & 15]});
+  return text;
+}
 
 /// The value of a digit, of either case; -1 if it is none.
 constexpr int hex(char c) {

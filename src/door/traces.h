@@ -1,11 +1,11 @@
 // traces.h: the traces of one batch's requests: which are traced, when what was done, and what became of
 // them. Without a tracer everything here is one branch.
 //
-//     traces.begin(parent);                    // Each request that may ask, before its limits are looked
-//     for; traces.asks(replies.size(), "/v1/take"); // and when it has a reply to come.
-//     traces.ask_store(asks, now);             // batching.h, as the next.
+//     traces.begin(parent);              // Each request that may ask, before its limits are looked for,
+//     traces.asks(n, "/v1/take");        // and when it has a reply to come: it is the n-th.
+//     traces.ask_store(asks, now);       // batching.h, as the next.
 //     traces.decided();
-//     if (traces.wanted(decisions))            // When the replies are written: each, in their order.
+//     if (traces.wanted(decisions))      // When the replies are written: each, in their order.
 //       if (const auto* mark = traces.tells(i, part)) traces.tell(*mark, told);
 #pragma once
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/decision_names.h"
 #include "wire/json_writer.h"
 
 namespace sluice::observe {
@@ -14,7 +15,6 @@ namespace {
 constexpr int kApplication = 0x536c6368;  // "Slch", in the file's head.
 constexpr std::int64_t kPage = 4096;
 constexpr std::int64_t kPruneEvery = 60;
-constexpr const char* kOutcomes[] = {"allowed", "refused", "never"};
 
 constexpr const char* kSchema =
     "CREATE TABLE IF NOT EXISTS series(id INTEGER PRIMARY KEY, name TEXT NOT NULL, outcome INTEGER NOT NULL,"
@@ -292,7 +292,7 @@ Result<std::string> History::query(const HistoryQuery& q) {
     first = false;
     wire::json_string(out, reinterpret_cast<const char*>(sqlite3_column_text(names.get(), 1)));
     out += ",\"outcome\":\"";
-    out += kOutcomes[std::clamp(sqlite3_column_int(names.get(), 2), 0, 2)];
+    out += kOutcomeNames[static_cast<std::size_t>(std::clamp(sqlite3_column_int(names.get(), 2), 0, 2))];
     out += "\",\"points\":[" + list + "]}";
   }
   if (code != SQLITE_DONE)

@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "core/decision_names.h"
 #include "observe/metrics.h"
 
 namespace sluice::observe {
@@ -14,8 +15,6 @@ namespace {
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-
-constexpr std::array<std::string_view, 3> kOutcomes = {"allowed", "refused", "never"};
 
 double seconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
@@ -29,7 +28,7 @@ MetricFamily decisions(const Metrics& metrics) {
   for (const auto& [limit, outcomes] : metrics.limits())
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
       ClientMetric& metric = family.metric.emplace_back();
-      metric.label = {{"limit", limit}, {"outcome", std::string(kOutcomes[i])}};
+      metric.label = {{"limit", limit}, {"outcome", std::string(kOutcomeNames[i])}};
       metric.counter.value = static_cast<double>(outcomes[i]);
     }
   return family;

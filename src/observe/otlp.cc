@@ -1,5 +1,6 @@
 #include "observe/otlp.h"
 
+#include "core/decision_names.h"
 #include "wire/json_utf8.h"
 #include "wire/protobuf_reader.h"
 #include "wire/protobuf_writer.h"
@@ -14,41 +15,6 @@ enum SpanKind : std::uint8_t { internal = 1, server = 2, client = 3 };
 constexpr std::uint32_t kSampled = 1, kSaysRemote = 0x100, kIsRemote = 0x200;  // SpanFlags.
 constexpr std::uint64_t kStatusError = 2;
 constexpr std::string_view kDegraded = "decided without the shared store, which is away";
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const auto n = wire::utf8_length(text);
-    if (n == 0) return false;
-    text.remove_prefix(n);
-  }
-  return true;
-}
-
-std::string_view origin_name(Origin origin) {
-  switch (origin) {
-    case Origin::bucket:
-      return "bucket";
-    case Origin::remembered:
-      return "remembered";
-    case Origin::leased:
-      return "leased";
-    case Origin::degraded:
-      return "degraded";
-  }
-  return "";
-}
-
-std::string_view outcome_name(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::allowed:
-      return "allowed";
-    case Outcome::refused:
-      return "refused";
-    case Outcome::never:
-      return "never";
-  }
-  return "";
-}
 
 /// KeyValues of one message, in its field `field`.
 struct Attributes {
@@ -65,7 +31,7 @@ struct Attributes {
   void text(std::string_view name, std::string_view value) {
     if (value.empty()) return;
     constexpr std::uint32_t kString = 1, kBytes = 7;
-    add(name, [&](ProtobufWriter& v) { v.text(is_utf8(value) ? kString : kBytes, value); });
+    add(name, [&](ProtobufWriter& v) { v.text(wire::is_utf8(value) ? kString : kBytes, value); });
   }
   void number(std::string_view name, std::int64_t value) {
     add(name, [&](ProtobufWriter& v) { v.varint(3, static_cast<std::uint64_t>(value)); });

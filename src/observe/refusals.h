@@ -1,10 +1,11 @@
 // refusals.h: which refusals are told one by one. They are sampled, so that a storm of them costs the door a
 // nanosecond each, and the log a bounded number of lines:
 //
-//     RefusalSampling sampling;                        // One a process: what is wished for, at any time
-//     anew. sampling.set({.per_second = 10}); RefusalSampler mine(sampling);                   // One a door
-//     and loop. mine.at(now);                                    // Once a batch. if (auto unlogged =
-//     mine.pick()) ...             // Each refusal. True: tell it.
+//     RefusalSampling sampling;              // One a process.
+//     sampling.set({.per_second = 10});      // What is wished for, at any time anew.
+//     RefusalSampler mine(sampling);         // One a door and loop.
+//     mine.at(now);                          // Once a batch.
+//     if (auto unlogged = mine.pick()) ...   // Each refusal. Something: tell it.
 #pragma once
 
 #include <atomic>

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/hex.h"
 #include "sluice/decision.h"
 
 namespace sluice::observe {
@@ -49,7 +50,7 @@ inline std::size_t seen_key(std::string_view key, std::array<char, kSampledKeyBy
   std::memcpy(to.data(), key.data(), 47);
   to[47] = '~';
   auto hash = std::hash<std::string_view>()(key);
-  for (std::size_t i = 48; i < to.size(); ++i, hash >>= 4) to[i] = "0123456789abcdef"[hash & 15];
+  for (std::size_t i = 48; i < to.size(); ++i, hash >>= 4) to[i] = kHexDigits[hash & 15];
   return to.size();
 }
 

@@ -3,25 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "wire/json_writer.h"
+#include "core/decision_names.h"
+#include "wire/json_object.h"
 
 namespace sluice::observe {
 
 namespace {
 
-void member(std::string& out, std::string_view name) {
-  if (out.back() != '{') out += ',';
-  wire::json_string(out, name);
-  out += ':';
-}
-void number(std::string& out, std::string_view name, std::uint64_t n) {
-  member(out, name);
-  wire::json_integer(out, static_cast<std::int64_t>(n));
-}
-void time(std::string& out, std::string_view name, std::int64_t wall_ns) {
-  member(out, name);
-  wire::json_seconds(out, Duration(wall_ns - wall_ns % 1'000'000));
-}
+using wire::JsonObject;
 
 /// Twice the standard deviation of an estimate by samples that stand for `weight` decisions each: 19 of 20
 /// lie within.
@@ -32,18 +21,9 @@ std::uint64_t sampling_error(std::uint64_t count, double weight) {
 
 }  // namespace
 
-std::string_view origin_name(Origin origin, bool shared) {
-  switch (origin) {
-    case Origin::bucket:
-      return shared ? "shared" : "local";
-    case Origin::remembered:
-      return "remembered";
-    case Origin::leased:
-      return "leased";
-    case Origin::degraded:
-      return "degraded";
-  }
-  return "";
+std::string_view store_name(Origin origin, bool shared) {
+  if (origin == Origin::bucket) return shared ? "shared" : "local";
+  return origin_name(origin);
 }
 
 void Seen::take(const Sample& s, std::int64_t wall_ns) {
@@ -117,34 +97,33 @@ std::string Seen::top(std::string_view limit, By by, std::size_t n, std::int64_t
                       if (a.key.count != b.key.count) return a.key.count > b.key.count;
                       return *a.limit != *b.limit ? *a.limit < *b.limit : a.key.key < b.key.key;
                     });
-  std::string out("{");
-  time(out, "time", wall_ns);
-  time(out, "since", before_begin_);
-  member(out, "by");
-  out += by == By::asked ? "\"asked\"" : "\"refused\"";
-  number(out, "asked", asked);
-  number(out, "refused", refused);
-  number(out, "samples", samples);
-  member(out, "sample_rate");
-  const double rate = asked == 0 ? 1 : static_cast<double>(samples) / static_cast<double>(asked);
-  out += std::to_string(std::min(1.0, rate));
-  number(out, "lost", lost_);
-  number(out, "not_counted", beyond_);
-  member(out, "keys");
-  out += '[';
-  for (std::size_t i = 0; i < n; ++i) {
-    const Row& row = rows[i];
-    out += i == 0 ? "{" : ",{";
-    member(out, "limit");
-    wire::json_string(out, *row.limit);
-    member(out, "key");
-    wire::json_string(out, row.key.key);
-    number(out, "count", row.key.count);
-    number(out, "error", row.key.error);
-    number(out, "sampling_error", sampling_error(row.key.count, row.weight));
-    out += '}';
+  std::string out;
+  {
+    JsonObject all(out);
+    all.time("time", wall_ns);
+    all.time("since", before_begin_);
+    all.text("by", by == By::asked ? "asked" : "refused");
+    all.number("asked", asked);
+    all.number("refused", refused);
+    all.number("samples", samples);
+    const double rate = asked == 0 ? 1 : static_cast<double>(samples) / static_cast<double>(asked);
+    all.name("sample_rate") += std::to_string(std::min(1.0, rate));
+    all.number("lost", lost_);
+    all.number("not_counted", beyond_);
+    all.name("keys") += '[';
+    for (std::size_t i = 0; i < n; ++i) {
+      const Row& row = rows[i];
+      if (i > 0) out += ',';
+      JsonObject one(out);
+      one.text("limit", *row.limit);
+      one.text("key", row.key.key);
+      one.number("count", row.key.count);
+      one.number("error", row.key.error);
+      one.number("sampling_error", sampling_error(row.key.count, row.weight));
+    }
+    out += ']';
   }
-  return out += "]}";
+  return out;
 }
 
 std::string Seen::refusals(std::string_view limit, std::string_view key, std::size_t n) {
@@ -155,19 +134,17 @@ std::string Seen::refusals(std::string_view limit, std::string_view key, std::si
   for (auto it = refusals_.rbegin(); it != refusals_.rend() && n > 0; ++it) {
     if (*it->limit != limit || it->key != seen) continue;
     --n;
-    out += out.size() == 1 ? "{" : ",{";
-    time(out, "time", it->wall_ns);
-    number(out, "cost", static_cast<std::uint64_t>(it->cost));
-    member(out, "wait");
+    if (out.size() > 1) out += ',';
+    JsonObject one(out);
+    one.time("time", it->wall_ns);
+    one.number("cost", static_cast<std::uint64_t>(it->cost));
     if (it->outcome == Outcome::never)
-      out += "null";
+      one.name("wait") += "null";
     else
-      wire::json_seconds(out, it->wait);
-    number(out, "quota_index", it->quota);
-    member(out, "store");
-    wire::json_string(out, origin_name(it->origin, shared_));
-    number(out, "stands_for", it->weight);
-    out += '}';
+      wire::json_seconds(one.name("wait"), it->wait);
+    one.number("quota_index", it->quota);
+    one.text("store", store_name(it->origin, shared_));
+    one.number("stands_for", it->weight);
   }
   return out += "]";
 }

@@ -31,7 +31,7 @@ struct SeenOptions {
 };
 
 /// The name of who decided, local or shared for the bucket itself.
-std::string_view origin_name(Origin origin, bool shared);
+std::string_view store_name(Origin origin, bool shared);
 
 class Seen {
  public:

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "core/hex.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -47,7 +49,7 @@ std::string Tracer::key_text(std::string_view key) const {
   if (options_.plain_keys) return std::string(key.substr(0, kTraceTextMax));
   const auto hash = XXH3_64bits(key.data(), key.size());
   std::string text(16, '0');
-  for (std::size_t i = 0; i < text.size(); ++i) text[i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = kHexDigits[hash >> (60 - 4 * i) & 15];
   return text;
 }
 

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/hex.h"
+
 namespace sluice::redis {
 namespace {
 
@@ -287,8 +289,8 @@ ReplyParser::Step ReplyParser::unexpected(char got) {
   const auto byte = static_cast<unsigned char>(got);
   if (byte == 0x15 || byte == 0x16) return fail(kTls);  // An alert, a handshake.
   std::copy(kText.begin(), kText.end(), error_text_.begin());
-  error_text_[kHex] = "0123456789abcdef"[byte >> 4];
-  error_text_[kHex + 1] = "0123456789abcdef"[byte & 15];
+  error_text_[kHex] = kHexDigits[byte >> 4];
+  error_text_[kHex + 1] = kHexDigits[byte & 15];
   return fail({error_text_.data(), kText.size()});
 }
 

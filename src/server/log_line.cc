@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "core/hex.h"
 #include "wire/json_utf8.h"
 #include "wire/json_writer.h"
 
@@ -12,7 +13,6 @@ namespace sluice::server {
 namespace {
 
 constexpr std::array<std::string_view, 5> kNames = {"debug", "info", "warning", "error", "off"};
-constexpr char kHex[] = "0123456789abcdef";
 
 /// At most kLogTextMax bytes, not cut within a character.
 std::string_view cut(std::string_view text) {
@@ -63,13 +63,13 @@ void each_part(std::string_view text, Plain&& plain, Code&& code, Broken&& broke
 }
 
 void hex(std::string& out, unsigned value, int digits) {
-  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += kHex[value >> shift & 15];
+  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += kHexDigits[value >> shift & 15];
 }
 
 void four_digits(std::string& out, unsigned point) { hex(out += "\\u", point, 4); }
 
-/// A byte that is no UTF-8 becomes U+FFFD, as JSON can hold none.
-void json_text(std::string& out, std::string_view text) {
+template <class Code, class Broken>
+void quoted(std::string& out, std::string_view text, Code&& code, Broken&& broken) {
   out += '"';
   const auto plain = [&](std::string_view run) {
     for (const char c : run) {
@@ -77,10 +77,14 @@ void json_text(std::string& out, std::string_view text) {
       out += c;
     }
   };
-  each_part(
-      cut(text), plain, [&](unsigned point) { four_digits(out, point); },
-      [&](unsigned) { out += "\xEF\xBF\xBD"; });
+  each_part(cut(text), plain, code, broken);
   out += '"';
+}
+
+/// A byte that is no UTF-8 becomes U+FFFD, as JSON can hold none.
+void json_text(std::string& out, std::string_view text) {
+  quoted(
+      out, text, [&](unsigned point) { four_digits(out, point); }, [&](unsigned) { out += "\xEF\xBF\xBD"; });
 }
 
 void text_code(std::string& out, unsigned point) {
@@ -108,17 +112,9 @@ void text_value(std::string& out, std::string_view text) {
     out += text;
     return;
   }
-  out += '"';
-  const auto plain = [&](std::string_view run) {
-    for (const char c : run) {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c;
-    }
-  };
-  each_part(
-      cut(text), plain, [&](unsigned point) { text_code(out, point); },
+  quoted(
+      out, text, [&](unsigned point) { text_code(out, point); },
       [&](unsigned byte) { hex(out += "\\x", byte, 2); });
-  out += '"';
 }
 
 struct Value {

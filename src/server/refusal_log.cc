@@ -3,9 +3,13 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "core/decision_names.h"
+#include "core/hex.h"
 #include "core/random_seed.h"
 #include "server/log.h"
 
@@ -14,20 +18,6 @@ namespace sluice::server {
 namespace {
 
 constexpr std::size_t kHashBytes = 16;
-
-std::string_view origin_name(Origin origin) {
-  switch (origin) {
-    case Origin::bucket:
-      break;
-    case Origin::remembered:
-      return "remembered";
-    case Origin::leased:
-      return "leased";
-    case Origin::degraded:
-      return "degraded";
-  }
-  return "bucket";
-}
 
 std::string random_secret() {
   std::string secret;
@@ -38,15 +28,11 @@ std::string random_secret() {
 }  // namespace
 
 std::string key_hash(std::string_view secret, std::string_view key) {
-  constexpr char kHex[] = "0123456789abcdef";
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   ::HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
          reinterpret_cast<const unsigned char*>(key.data()), key.size(), digest, &size);
-  std::string text;
-  for (std::size_t i = 0; i < kHashBytes && i < size; ++i)
-    text.append({kHex[digest[i] >> 4], kHex[digest[i] & 15]});
-  return text;
+  return hex_text(std::span(digest, std::min<std::size_t>(size, kHashBytes)));
 }
 
 RefusalLog::RefusalLog(LogKeys keys, std::string secret) : own_secret_(random_secret()) {

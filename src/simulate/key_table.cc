@@ -6,6 +6,8 @@
 #include <array>
 #include <cstring>
 
+#include "core/hex.h"
+
 namespace sluice::simulate {
 namespace {
 
@@ -17,7 +19,7 @@ std::string_view shorten(std::string_view key, std::array<char, KeyTable::kKeyBy
   room[kKept] = '~';
   for (std::size_t i = 0; i < 32; ++i) {
     const auto half = i < 16 ? hash.high64 : hash.low64;
-    room[kKept + 1 + i] = "0123456789abcdef"[(half >> (60 - 4 * (i % 16))) & 15];
+    room[kKept + 1 + i] = kHexDigits[(half >> (60 - 4 * (i % 16))) & 15];
   }
   return {room.data(), room.size()};
 }

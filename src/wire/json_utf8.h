@@ -28,4 +28,17 @@ constexpr std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+constexpr bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    if (static_cast<signed char>(text[i]) >= 0) {  // Mostly.
+      ++i;
+      continue;
+    }
+    const std::size_t length = utf8_length(text.substr(i));
+    if (length == 0) return false;
+    i += length;
+  }
+  return true;
+}
+
 }  // namespace sluice::wire

@@ -2,12 +2,12 @@
 
 #include <charconv>
 
+#include "core/hex.h"
 #include "wire/json_utf8.h"
 
 namespace sluice::wire {
 
 void json_string(std::string& out, std::string_view text) {
-  constexpr char kHex[] = "0123456789abcdef";
   out.push_back('"');
   for (std::size_t i = 0; i < text.size();) {
     const auto c = static_cast<unsigned char>(text[i]);
@@ -15,7 +15,7 @@ void json_string(std::string& out, std::string_view text) {
     if (c == '"' || c == '\\') {
       out.append({'\\', text[i]});
     } else if (c < 0x20 || c == 0x7F) {
-      out.append("\\u00").append({kHex[c >> 4], kHex[c & 15]});
+      out.append("\\u00").append({kHexDigits[c >> 4], kHexDigits[c & 15]});
     } else if (n == 0) {
       out.append("\xEF\xBF\xBD");
     } else {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include "access/testing.h"
 #include "door/http/openapi.h"
 #include "door/http/routes.h"
 #include "door/http/testing.h"
@@ -9,18 +10,6 @@
 
 namespace sluice::door::http {
 namespace {
-
-std::shared_ptr<const access::TokenSet> tokens() {
-  auto scope = std::make_shared<access::Scope>();
-  scope->add_limit("api");
-  scope->add_domain("shop");
-  return std::make_shared<const access::TokenSet>(std::vector<access::Token>{
-      {"shop", access::sha256("take"), access::kTake, nullptr},
-      {"watch", access::sha256("inspect"), access::kInspect, nullptr},
-      {"fix", access::sha256("change"), access::kChange, nullptr},
-      {"ops", access::sha256("admin"), access::kAdmin, nullptr},
-      {"tenant", access::sha256("tenant"), access::kTake | access::kInspect, scope}});
-}
 
 std::shared_ptr<const policy::PolicySet> two_domains() {
   return policy::read_policies(
@@ -33,7 +22,7 @@ std::shared_ptr<const policy::PolicySet> two_domains() {
 }
 
 struct Guarded {
-  access::CurrentTokens current{tokens()};
+  access::CurrentTokens current{access::test_tokens()};
   access::Denials denials;
   policy::CurrentPolicies policies{two_domains()};
   TestDoor door{{.policies = &policies,
@@ -172,7 +161,7 @@ TEST(HttpTokens, AChangeHoldsForTheNextRequestOfAConnection) {
   EXPECT_EQ(ask(), 200);
   g.current.replace(std::make_shared<const access::TokenSet>());
   EXPECT_EQ(ask(), 401);
-  g.current.replace(tokens());
+  g.current.replace(access::test_tokens());
   EXPECT_EQ(ask(), 200);
 }
 

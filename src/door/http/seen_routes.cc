@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/decision_names.h"
 #include "door/http/asking.h"
 #include "wire/json_writer.h"
 
@@ -14,8 +15,6 @@ constexpr std::size_t kTopMax = 1000;
 constexpr std::size_t kRefusalsTold = 20;
 
 constexpr std::pair<std::string_view, std::int64_t> kSteps[] = {{"1s", 1}, {"1m", 60}, {"1h", 3600}};
-constexpr std::pair<std::string_view, Outcome> kOutcomes[] = {
-    {"allowed", Outcome::allowed}, {"refused", Outcome::refused}, {"never", Outcome::never}};
 
 /// Parameters of a query, each once.
 class Query {
@@ -87,12 +86,11 @@ void history(Call& call) {
   else
     asked.step = known->second;
   if (query["outcome"]) {
-    const auto* const of =
-        std::ranges::find(kOutcomes, *query["outcome"], [](const auto& o) { return o.first; });
-    if (of == std::end(kOutcomes))
+    const auto* const of = std::ranges::find(kOutcomeNames, std::string_view(*query["outcome"]));
+    if (of == kOutcomeNames.end())
       query.wrong("outcome: must be allowed, refused or never");
     else
-      asked.outcome = of->second;
+      asked.outcome = static_cast<Outcome>(of - kOutcomeNames.begin());
   }
   if (!query.problem().empty()) return refuse(call, 400, query.problem());
   asked.limit = query["limit"].value_or("");

@@ -78,7 +78,7 @@ void append_why(const Item& item, std::string_view key, std::span<const Decision
   for (std::size_t i = 0; i < chain.size(); ++i) {
     if (i > 0) body.append(",");
     append_quota(limit.quotas[i], item.named->quotas[i], chain[i],
-                 observe::origin_name(chain[i].origin, shared), body);
+                 observe::store_name(chain[i].origin, shared), body);
   }
   // Costs that say most: one token, and the most that can ever pass.
   std::int64_t most = limit.quotas.front().capacity();

@@ -1,6 +1,7 @@
 // Tokens as users: AUTH name token, and what each may.
 #include <gtest/gtest.h>
 
+#include "access/testing.h"
 #include "door/resp/command.h"
 #include "door/resp/testing.h"
 
@@ -10,17 +11,6 @@ namespace {
 constexpr std::string_view kNoAuth = "(error) NOAUTH Authentication required.";
 constexpr std::string_view kWrong = "(error) WRONGPASS invalid username-password pair or user is disabled.";
 
-std::shared_ptr<const access::TokenSet> tokens() {
-  auto scope = std::make_shared<access::Scope>();
-  scope->add_limit("api");
-  return std::make_shared<const access::TokenSet>(std::vector<access::Token>{
-      {"shop", access::sha256("take"), access::kTake, nullptr},
-      {"watch", access::sha256("inspect"), access::kInspect, nullptr},
-      {"fix", access::sha256("change"), access::kChange, nullptr},
-      {"ops", access::sha256("admin"), access::kAdmin, nullptr},
-      {"tenant", access::sha256("tenant"), access::kTake | access::kInspect, scope}});
-}
-
 struct Guarded {
   explicit Guarded(std::string password = {})
       : door({.password = std::move(password), .tokens = &current, .denials = &denials},
@@ -28,7 +18,7 @@ struct Guarded {
 
   std::string ask(std::string_view line) { return door.ask(line); }
 
-  access::CurrentTokens current{tokens()};
+  access::CurrentTokens current{access::test_tokens()};
   access::Denials denials;
   TestDoor door;
 };

@@ -11,23 +11,10 @@ using wire::ProtobufReader;
 constexpr std::uint32_t kText = ProtobufReader::kText;
 constexpr std::uint32_t kVarint = ProtobufReader::kVarint;
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    if (static_cast<signed char>(text[i]) >= 0) {
-      ++i;
-      continue;
-    }
-    const std::size_t length = wire::utf8_length(text.substr(i));
-    if (length == 0) return false;
-    i += length;
-  }
-  return true;
-}
-
 /// A field of proto3's type `string`.
 bool read_string(const ProtobufReader& fields, std::string_view& text) {
   text = fields.text();
-  return is_utf8(text);
+  return wire::is_utf8(text);
 }
 
 // The numbers are those of the messages under door/grpc/proto.
