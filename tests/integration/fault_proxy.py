@@ -186,6 +186,7 @@ class Connection:
         self.held = b""
         self.gone = False  # Sluice gets nothing more.
         self.streams = False
+        self.received = 0  # Bytes from Sluice.
 
     async def run(self):
         if self.proxy.tls:  # Until start_tls(): its first bytes are not for us.
@@ -220,6 +221,7 @@ class Connection:
         data = bytearray()
         while True:
             part = await self.reader.read(65536)
+            self.received += len(part)
             await self.behaves()
             if not part:  # What was passed on runs all the same: it is waited for, to be counted.
                 self.gone = True
@@ -304,4 +306,12 @@ class Connection:
         if self.writer.can_write_eof():
             self.writer.write_eof()
         else:
-            self.writer.close()
+            self.closing = asyncio.create_task(self.close_when_quiet())
+
+    async def close_when_quiet(self):
+        """TLS has no half of an end, and close() would throw away what was sent and not yet read. Who gets no replies soon sends no more."""
+        seen = -1
+        while seen != self.received:
+            seen = self.received
+            await asyncio.sleep(0.3)
+        self.writer.close()

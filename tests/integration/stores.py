@@ -67,7 +67,11 @@ class Redis:
                 return self.ask("PING") in (b"+PONG", b"-NOAUTH Authentication required.")
             except OSError:
                 return False
-        eventually(answers)
+        try:
+            eventually(answers)
+        except BaseException:
+            self.process.kill()
+            raise
 
     def __enter__(self):
         return self
