@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from servers import cpu_seconds, free_port, wait_for
+from servers import cpu_seconds, free_port, resident_bytes, result, wait_for
 
 SLUICE = os.path.abspath(sys.argv[1])
 SECONDS = int(sys.argv[2]) if len(sys.argv) > 2 else 2
@@ -61,12 +61,8 @@ def frame(kind, flags=0, stream=0, payload=b""):
 
 def bytes_a_connection(pid, port):
     """Of a connection at rest that has made a call."""
-    def resident():
-        with open(f"/proc/{pid}/status") as f:
-            return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS"))
-
     head = b"\x83\x86\x44" + bytes([len(PATH)]) + PATH.encode() + b"\x41\x01t\x5f\x10application/grpc"
-    before, peers = resident(), []
+    before, peers = resident_bytes(pid), []
     for _ in range(IDLE):
         s = socket.create_connection(("127.0.0.1", port))
         s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4) + frame(1, 4, 1, head) + frame(0, 1, 1, ONE))
@@ -74,12 +70,11 @@ def bytes_a_connection(pid, port):
     for s in peers:
         s.recv(4096)
     time.sleep(0.2)
-    return (resident() - before) / IDLE
+    return (resident_bytes(pid) - before) / IDLE
 
 
 def report(name, measured, bound, kept):
-    print(f"RESULT\tgrpc: {name}\t{measured}\t{bound}\t{'yes' if kept else 'NO'}")
-    return kept
+    return result("grpc: " + name, measured, bound, kept)
 
 
 def main():

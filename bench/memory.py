@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+from servers import resident_bytes, result
+
 SLUICE = os.path.abspath(sys.argv[1])
 CONNECTIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
 
@@ -25,18 +27,9 @@ class Server:
                 break
         self.started = (time.monotonic() - begin) * 1e3
 
-    def resident(self):
-        with open(f"/proc/{self.process.pid}/status") as f:
-            return int(re.search(r"VmRSS:\s+(\d+) kB", f.read())[1])
-
     def end(self):
         self.process.kill()
         self.process.wait()
-
-
-def result(name, value, bound, kept):
-    print(f"RESULT\t{name}\t{value}\t{bound}\t{'yes' if kept else 'NO'}")
-    return kept
 
 
 def main():
@@ -49,18 +42,18 @@ def main():
         server.end()
     server = Server()
     time.sleep(0.2)
-    rest = server.resident()
+    rest = resident_bytes(server.process.pid)
     peers = []
     for _ in range(CONNECTIONS):
         peer = socket.create_connection(("127.0.0.1", server.port))
         peer.sendall(b"PING\r\n")
         peer.recv(16)
         peers.append(peer)
-    each = (server.resident() - rest) / CONNECTIONS
+    each = (resident_bytes(server.process.pid) - rest) / CONNECTIONS / 1024
     server.end()
     start = statistics.median(starts)
     print(f"start, median of {len(starts)}: {start:.1f} ms [{min(starts):.1f}..{max(starts):.1f}]")
-    kept = [result("memory: at rest", f"{rest / 1024:.1f} MB", "< 20 MB", rest < 20 * 1024),
+    kept = [result("memory: at rest", f"{rest / 2**20:.1f} MB", "< 20 MB", rest < 20 << 20),
             result("memory: start", f"{start:.0f} ms", "< 100 ms", start < 100),
             result("memory: an idle connection", f"{each:.1f} kB", "<= 8 kB", each <= 8)]
     return 0 if all(kept) else 1

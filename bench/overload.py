@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from servers import cpu_seconds, free_port, wait_for
+from servers import cpu_seconds, free_port, result, wait_for
 
 SLUICE = os.path.abspath(sys.argv[1])
 SECONDS = int(sys.argv[2]) if len(sys.argv) > 2 else 2
@@ -48,7 +48,7 @@ class Server:
 
     def counts(self):
         """Requests that were answered, and of these those that were shed, of all doors."""
-        with socket.create_connection(("127.0.0.1", self.http), 60) as s:  # http.py of this folder hides Python's module.
+        with socket.create_connection(("127.0.0.1", self.http), 60) as s:
             s.sendall(b"GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
             text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
         return tuple(sum(float(n) for n in re.findall(rf"^{name}\{{.*\}} (\S+)$", text, re.M))
@@ -97,8 +97,7 @@ NAMES = ("peak", "2 x", "16 x", "128 x")
 
 
 def report(name, measured, bound, kept):
-    print(f"RESULT\toverload: {name}\t{measured}\t{bound}\t{'yes' if kept else 'NO'}")
-    return kept
+    return result("overload: " + name, measured, bound, kept)
 
 
 def main():

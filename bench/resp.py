@@ -9,18 +9,17 @@ load falls on all alike. CPU is the server's user + system time over the request
 redis-benchmark was the limit, which for Sluice and for PING it is.
 """
 import os
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 
-from servers import cpu_seconds, free_port, wait_for
+from servers import cpu_seconds, free_port, redis_benchmark, result, wait_for
 
 SLUICE = os.path.abspath(sys.argv[1])
 SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 2.0
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-SERVER, CLIENT = ("0", "1") if os.cpu_count() > 1 else ("0", "0")
+SERVER = "0"
 
 # A token bucket as GCRA, with the script's own clock in microseconds. KEYS[1]; ARGV: capacity, microseconds a token, cost.
 SCRIPT = """
@@ -50,12 +49,8 @@ class Run:
 
     def go(self, requests):
         before = cpu_seconds(self.pid)
-        out = subprocess.run(["taskset", "-c", CLIENT, "redis-benchmark", "-p", str(self.port), "-c", "50", "-P", str(self.pipeline),
-                              "-n", str(requests), "-r", "1000000", "--csv", *self.command], capture_output=True, text=True, timeout=120)
-        rates = re.findall(r'^"[^\n]*?","([\d.]+)"', out.stdout, re.M)
-        if not rates:
-            raise SystemExit(f"resp.py: {self.name}: {out.stdout}{out.stderr}")
-        return float(rates[-1]), (cpu_seconds(self.pid) - before) / requests * 1e6
+        rate = redis_benchmark(self.port, self.pipeline, requests, 1_000_000, self.command)
+        return rate, (cpu_seconds(self.pid) - before) / requests * 1e6
 
     def round(self):
         rate, cpu = self.go(self.requests)
@@ -73,11 +68,6 @@ class Run:
     def show(self):
         print(f"{self.name:34} {self.rate / 1e3:8.0f} k/s [{min(self.rates) / 1e3:.0f}..{max(self.rates) / 1e3:.0f}]   "
               f"{self.cpu:6.3f} us [{min(self.cpus):.3f}..{max(self.cpus):.3f}]", flush=True)
-
-
-def result(name, value, bound, kept):
-    print(f"RESULT\t{name}\t{value}\t{bound}\t{'yes' if kept else 'NO'}")
-    return kept
 
 
 def main():

@@ -31,8 +31,7 @@ using namespace sluice::store;
 
 namespace {
 
-constexpr std::size_t kInFlight = 512;  // Asks.
-constexpr std::size_t kBatch = 16;      // Asks of one read of a door.
+constexpr std::size_t kBatch = 16;  // Asks of one read of a door.
 
 double cpu_seconds() {
   timespec t{};
@@ -92,7 +91,7 @@ struct Bench {
     return ns / 1e9;
   }
 
-  /// Runs `start`, which keeps kInFlight asks going until `over`, and counts.
+  /// Runs `start`, which keeps in_flight asks going until `over`, and counts.
   template <class Start>
   Result run(Start&& start) {
     decided = 0;
@@ -147,7 +146,7 @@ struct Bench {
         std::fprintf(stderr, "%s\n", std::string(why).c_str()), std::exit(1);
       }
     };
-    std::vector<Caller> callers(kInFlight);
+    std::vector<Caller> callers(in_flight);
     return run([&] {
       for (auto& c : callers) c.bench = this, c.keys = &keys, c.send();
     });
@@ -203,7 +202,7 @@ struct Bench {
           go();
       }
     };
-    std::vector<Reader> readers(kInFlight / kBatch);
+    std::vector<Reader> readers(in_flight / kBatch);
     outstanding = [&] { return store->stats().outstanding; };
     const auto result = run([&] {
       for (auto& r : readers) r.bench = this, r.keys = &keys, r.store = store.get(), r.go();
@@ -231,6 +230,7 @@ struct Bench {
   }
 
   const double seconds;
+  std::size_t in_flight = 512;  // Asks.
   pid_t server_pid = 0;
   net::Loop loop;
   std::unique_ptr<redis::Client> client;
@@ -253,6 +253,7 @@ bool strict(Bench& runs) {
        {std::tuple("all keys different", &different, 2.0), std::tuple("one hot key", &hot, 0.0),
         std::tuple("zipf 0.99 over 100k keys", &zipf, 4.0)}) {
     // With keys asked as unevenly as in life, a quota as in life: the hot ones are refused at times.
+    runs.in_flight = keys == &zipf ? 2048 : 512;
     runs.quota = *Quota::parse(keys == &zipf ? "100/s burst 200" : "1000/s burst 100000000");
     const auto yard = runs.one_by_one(*keys);
     const auto store = runs.shared(*keys);
@@ -278,6 +279,7 @@ bool leased(Bench& runs) {
   constexpr std::size_t kHot = 1000;
   Keys thousand(kHot, false);
   runs.asked = &runs.leased;
+  runs.in_flight = 2048;
   bool kept = true;
   for (const char* quota : {"10000/s burst 10000", "100/s burst 200"}) {
     runs.quota = *Quota::parse(quota);

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from servers import cpu_seconds, free_port, wait_for
+from servers import cpu_seconds, free_port, result, wait_for
 
 SLUICE = os.path.abspath(sys.argv[1])
 SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 2.0
@@ -34,11 +34,6 @@ def load(port, requests, connections, pipeline, *command):
     if not rate or not waits:
         raise SystemExit(f"shared_door.py: {out.stdout[-500:]}{out.stderr}")
     return float(rate[-1]), float(waits[-1][2]) * 1000
-
-
-def result(name, value, unit, bound, kept):
-    print(f"RESULT\t{name}\t{value:.3g} {unit}\t{bound}\t{'yes' if kept else 'NO'}")
-    return kept
 
 
 def server(folder, *arguments):
@@ -83,6 +78,6 @@ more = p50["shared"] - p50["local"]
 print(f"one hot key through the RESP door: {rate / 1e6:.2f} M/s ({min(rates) / 1e6:.2f} to {max(rates) / 1e6:.2f}), "
       f"{cpu:.2f} us of ours a decision")
 print(f"idle, p50: {p50['shared']:.0f} us over Redis, {p50['local']:.0f} us on the local store, {p50['script']:.0f} us a script of Redis alone")
-kept = result("shared, one hot key, RESP door", rate / 1e6, "M/s", ">= 1 M/s", rate >= 1e6)
-kept &= result("shared, wait added when idle, less a round trip", more - p50["script"], "us", "<= 50 us", more - p50["script"] <= 50)
+kept = result("shared, one hot key, RESP door", f"{rate / 1e6:.3g} M/s", ">= 1 M/s", rate >= 1e6)
+kept &= result("shared, wait added when idle, less a round trip", f"{more - p50['script']:.3g} us", "<= 50 us", more - p50["script"] <= 50)
 sys.exit(0 if kept else 1)

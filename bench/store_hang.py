@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 
-from servers import free_port, wait_for
+from servers import free_port, result, wait_for
 
 SLUICE = os.path.abspath(sys.argv[1])
 SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 3.0
@@ -101,7 +101,7 @@ def main():
                 show(f"{name}: afterwards", [t for _, t in load.run(SECONDS)])
             bound = DEADLINE_MS + ALLOWANCE_MS
             kept = worst <= bound
-            print(f"RESULT\tstore-hang: p99 of decisions\t{worst:.1f} ms\t<= {bound} ms\t{'yes' if kept else 'NO'}")
+            result("store-hang: p99 of decisions", f"{worst:.1f} ms", f"<= {bound} ms", kept)
             return 0 if kept else 1
         finally:
             redis.send_signal(signal.SIGCONT)

@@ -9,14 +9,12 @@ exporter included, over its requests. The promise is that a collector that hangs
 """
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 
-from servers import cpu_seconds, free_port, wait_for
+from servers import Collector, cpu_seconds, free_port, result, wait_for
 
 SLUICE = os.path.abspath(sys.argv[1])
 SECONDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
@@ -24,32 +22,6 @@ ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 12
 RATE = 20_000
 SERVER, CLIENT = ("0", "1") if os.cpu_count() > 1 else ("0", "0")
 LIMITS = "limits:\n  api: {quota: 1000000/s burst 1000000}\n"
-
-
-class Collector:
-    def __init__(self, answers):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.answers, self.open, self.taken = answers, [], 0
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            peer, _ = self.listener.accept()
-            self.open.append(peer)
-            if self.answers:
-                threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
-
-    def serve(self, peer):
-        with peer.makefile("rb") as f:
-            while f.readline():
-                length = 0
-                while line := f.readline().strip():
-                    if line.lower().startswith(b"content-length:"):
-                        length = int(line.split(b":")[1])
-                f.read(length)
-                self.taken += 1
-                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
 class Run:
@@ -99,8 +71,7 @@ def main():
             print(f"{answers.taken} exports were answered, {len(hangs.open)} connections hung")
             off, _, _, hung = runs
             ratio = statistics.median(h / o for h, o in zip(hung.p99, off.p99))
-            print(f"RESULT\ttraces: p99 with a collector that hangs against none\t{ratio:.3f} x\t< 1.05 x\t{'yes' if ratio < 1.05 else 'NO'}")
-            return 0 if ratio < 1.05 else 1
+            return 0 if result("traces: p99 with a collector that hangs against none", f"{ratio:.3f} x", "< 1.05 x", ratio < 1.05) else 1
         finally:
             for run in runs:
                 run.process.terminate()

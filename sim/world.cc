@@ -134,7 +134,7 @@ class World {
               {.lane = {.deadline = kDeadline,
                         .asks_max = kAsksMax,
                         .calls_max = 1 + static_cast<std::size_t>(below(world.random_, 3)),
-                        .full_max = 1 + static_cast<std::size_t>(below(world.random_, 8))},
+                        .full_max = 1 + static_cast<std::size_t>(below(world.random_, 16))},
                .refusals_max = 64,
                .told_max = world.plan_.plant_no_floors ? std::size_t{0} : 1024,
                .leases = {.entries = 64,

@@ -45,7 +45,7 @@ class Lane {
     Duration deadline = std::chrono::milliseconds(20);  ///< All in, from the ask.
     std::size_t asks_max = 100'000;  ///< Waiting and flying, of all lanes; further ones are given up at once.
     std::size_t calls_max = 2;       ///< Flying at one time, while the next one can take further asks.
-    std::size_t full_max = 8;  ///< Flying at one time, if the next one is full: it gains nothing by waiting.
+    std::size_t full_max = 16;  ///< Flying at one time, if the next one is full: it gains nothing by waiting.
     Breaker::Options breaker = {};
     const Told* told = nullptr;  ///< Asked for floors; outlives the lane. May be null.
   };

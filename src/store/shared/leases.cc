@@ -116,6 +116,8 @@ void Leases::answered(const Call& call, const Chain& chain, Time sent) {
     held->order = nullptr;
     if (granted < order->ask.amount)  // There are no more: others want them, too.
       held->size = order->ask.op == Op::take ? held->size / 2 : granted;
+    if (granted == 0)
+      held->not_before = std::max(held->not_before, sent + options_.soon);  // It gives as fast as it fills.
     const Call::Bucket* bucket = call.find(order->family, order->key);
     if (granted > 0 && bucket != nullptr && order->server == server_) {
       held->told_sent = sent;

@@ -44,6 +44,7 @@ struct Done final : Completion {
 };
 
 struct LeasesTest : testing::Test {
+  explicit LeasesTest(Duration kept = Duration{0}) : refusals_kept(kept) {}
   struct Asked {
     std::string key;
     Ask ask;
@@ -65,6 +66,9 @@ struct LeasesTest : testing::Test {
     return granted;
   }
   LeaseStats leases() const { return store.stats().leases; }
+  std::uint64_t calls() const { return store.stats().lane.calls; }
+
+  const Duration refusals_kept;
 
   Quota quota = *Quota::parse("1000/s burst 800");
   const Family family{"api", 0, OnFailure::deny, Consistency::leased};
@@ -75,7 +79,7 @@ struct LeasesTest : testing::Test {
   Done done;
   SharedStore store{wire,
                     fallback,
-                    {.refusals_kept = Duration{0},
+                    {.refusals_kept = refusals_kept,
                      .leases = {.entries = 32},
                      .now = [this] { return wire.now; },
                      .chance = [] { return 0.5; },
@@ -100,7 +104,7 @@ TEST_F(LeasesTest, WhereMoreIsAskedThanGrantedNothingIsRefusedTooMuch) {
     wire.now += seconds(100);
     wire.held = lag > Duration{0};
     const auto hears = [&] { return wire.waiting.empty() ? Time::max() : wire.now + lag; };
-    const Time end = wire.now + seconds(10);
+    const Time end = wire.now + seconds(40);
     for (Time due = wire.now, heard = hears(); due < end; due += Duration(900'000)) {
       for (; heard <= due; heard = hears()) wire.now = heard, wire.deliver();
       wire.now = due;
@@ -110,9 +114,43 @@ TEST_F(LeasesTest, WhereMoreIsAskedThanGrantedNothingIsRefusedTooMuch) {
     wire.deliver();
     std::int64_t granted = 0;
     for (const Asked& a : asked) granted += a.decision.granted;
-    EXPECT_GE(granted, 200 + 10 * 100 - 5) << lag.count();
-    EXPECT_LE(granted, 200 + 10 * 100) << lag.count();
+    EXPECT_GE(granted, 200 + 40 * 100 - 5) << lag.count();
+    EXPECT_LE(granted, 200 + 40 * 100) << lag.count();
   }
+}
+
+// Hot buckets under a small quota are empty most of the time: each token costs one call, none of it for
+// nothing.
+struct EmptyBuckets : LeasesTest {
+  EmptyBuckets() : LeasesTest(milliseconds(100)) {}
+};
+
+TEST_F(EmptyBuckets, OneThatATakeLeftEmptyRefusesTheNextWithoutACall) {
+  quota = *Quota::parse("100/s burst 8");
+  EXPECT_EQ(ask(8).granted, 8);
+  EXPECT_EQ(calls(), 1u);
+  EXPECT_EQ(ask().origin, Origin::remembered);
+  EXPECT_EQ(asked.back().decision.retry_after, milliseconds(10));
+  wire.now += milliseconds(10);
+  EXPECT_EQ(ask().granted, 1);
+  EXPECT_EQ(calls(), 2u);
+}
+
+TEST_F(EmptyBuckets, OneWithATokenLeftIsAsked) {
+  quota = *Quota::parse("100/s burst 8");
+  EXPECT_EQ(ask(7).granted, 7);
+  EXPECT_EQ(ask().granted, 1);
+  EXPECT_EQ(ask().origin, Origin::remembered);
+}
+
+TEST_F(EmptyBuckets, AreAskedOnceAToken) {
+  quota = *Quota::parse("100/s burst 200");
+  EXPECT_GE(run(2000, Duration(100'000)), 200 + 20 - 1);  // The burst, and 0.2 s of the rate.
+  const auto before = calls();
+  const auto charged = store.stats().lane.decisions;
+  EXPECT_EQ(run(10'000, Duration(100'000)), 100);
+  EXPECT_LE(calls() - before, 100u + 1);
+  EXPECT_LE(store.stats().lane.decisions - charged, 100u + 21) << "tokens ahead are not asked for each time";
 }
 
 TEST_F(LeasesTest, BeginWithNothingAndDouble) {

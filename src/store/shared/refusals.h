@@ -1,8 +1,9 @@
-// refusals.h: refusals that the shared store gave lately. A bucket's TAT only grows, except by a refund or a
-// reset: so who asks again too early is refused without another call. What somebody else gives back is seen
-// once the memory ends (`keep`): until then this instance may refuse what would pass; it never allows what
-// would not. Its numbers are those of the bucket as this instance's own asks left it: one that goes to the
-// store in spite of a memory ends that, until its answer tells more.
+// refusals.h: refusals that the shared store gave lately, and buckets that it found without a token. A
+// bucket's TAT only grows, except by a refund or a reset: so who asks again too early is refused without
+// another call. What somebody else gives back is seen once the memory ends (`keep`): until then this instance
+// may refuse what would pass; it never allows what would not. Its numbers are those of the bucket as this
+// instance's own asks left it: one that goes to the store in spite of a memory ends that, until its answer
+// tells more.
 //
 // Not thread-safe.
 #pragma once

@@ -95,7 +95,8 @@ void SharedStore::ask_ahead(std::size_t first, Time now) {
 void SharedStore::answered(const Call& call, Time sent, std::uint64_t number) {
   for (const Call::Bucket& b : call.buckets())
     if (b.ours) {
-      if (b.refused)
+      const bool spent = b.ahead + b.rate.per_token > b.rate.full;  // The next one would be refused.
+      if (b.refused || spent)
         refusals_.remember(*b.family, b.key, b.rate, b.ahead, sent, number);
       else
         refusals_.went_on(*b.family, b.key, b.rate, b.ahead, sent, number);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The HTTP door against nginx's `return 200`, on one processor by turns, asked by wrk on another.
 
-    http.py SLUICE [SECONDS [ROUNDS]]        2 seconds a run, 5 rounds
+    http_door.py SLUICE [SECONDS [ROUNDS]]        2 seconds a run, 5 rounds
 
 wrk sends POST /v1/take with one of 10,000 keys to Sluice, and the very same requests to nginx, which answers each with a
 constant text of the length of Sluice's body without looking at it. CPU is the server's user + system time over its requests.
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from servers import cpu_seconds, free_port, wait_for
+from servers import cpu_seconds, free_port, result, wait_for
 
 SLUICE = os.path.abspath(sys.argv[1])
 SECONDS = int(sys.argv[2]) if len(sys.argv) > 2 else 2
@@ -51,7 +51,7 @@ class Run:
                               f"http://127.0.0.1:{self.port}"], capture_output=True, text=True, timeout=seconds + 60).stdout
         requests = re.search(r"(\d+) requests in", out)
         if not requests or "Non-2xx" in out or "Socket errors" in out:
-            raise SystemExit(f"http.py: {self.name}: {out}")
+            raise SystemExit(f"http_door.py: {self.name}: {out}")
         self.rates.append(float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]))
         self.cpus.append((cpu_seconds(self.pid) - before) / int(requests[1]) * 1e6)
 
@@ -65,7 +65,7 @@ def answer_of(port):
     out = subprocess.run(["curl", "-s", f"http://127.0.0.1:{port}/v1/take", "-d", '{"limit":"api","key":"user:1234"}'],
                          capture_output=True, text=True, timeout=10).stdout
     if '"allowed":true' not in out:
-        raise SystemExit(f"http.py: POST /v1/take answers {out!r}")
+        raise SystemExit(f"http_door.py: POST /v1/take answers {out!r}")
     return out
 
 
@@ -100,8 +100,8 @@ def main():
                 run.show()
             ratio = statistics.median(runs[0].rates) / statistics.median(runs[1].rates)
             cpu = statistics.median(runs[1].cpus) / statistics.median(runs[0].cpus)
-            print(f"RESULT\thttp: POST /v1/take against nginx return 200\t{ratio:.2f} x\t>= 0.9 x\t{'yes' if ratio >= 0.9 else 'NO'}")
-            print(f"RESULT\thttp: the same by CPU a request\t{cpu:.2f} x\t>= 0.9 x\t{'yes' if cpu >= 0.9 else 'NO'}")
+            result("http: POST /v1/take against nginx return 200", f"{ratio:.2f} x", ">= 0.9 x", ratio >= 0.9)
+            result("http: the same by CPU a request", f"{cpu:.2f} x", ">= 0.9 x", cpu >= 0.9)
             return 0 if ratio >= 0.9 else 1
         finally:
             for server in servers:
