@@ -131,6 +131,22 @@ TEST(Gate, RemembersTheTokenButNotBeyondTheSet) {
   EXPECT_EQ(said(gate, "Bearer two", kToTake).substr(0, 3), "401");
 }
 
+TEST(Gate, RemembersEveryByteOfIt) {
+  for (std::size_t size = 1; size <= 19; ++size) {
+    const std::string secret = std::string("qwertyuiopasdfghjkl").substr(0, size);
+    CurrentTokens current(set({token("a", secret, kTake)}));
+    TokensView view(current);
+    Gate gate(&view);
+    for (std::size_t i = 0; i < size; ++i)
+      for (const int bit : {1, 0x40}) {
+        std::string other = secret;
+        other[i] = static_cast<char>(other[i] ^ bit);
+        EXPECT_EQ(said(gate, "Bearer " + secret, kToTake), "in");
+        EXPECT_EQ(said(gate, "Bearer " + other, kToTake).substr(0, 3), "401") << other;
+      }
+  }
+}
+
 TEST(Gate, WithoutTokensAllIsOpen) {
   Gate gate(nullptr);
   EXPECT_FALSE(gate.on());
