@@ -146,47 +146,53 @@ void Domain::add(std::uint32_t parent, const std::string& path, bool by_value,
 void Domain::build_table() {
   table_.resize(std::bit_ceil(nodes_.size() * 2));
   const std::size_t mask = table_.size() - 1;
-  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {  // Parents come before their children.
     const Node& node = nodes_[i];
-    hot_.push_back({.parent = node.parent,
-                    .text_at = static_cast<std::uint32_t>(texts_.size()),
-                    .text_size = static_cast<std::uint32_t>(node.text.size()),
-                    .leaf = node.leaf,
-                    .has_patterns = !node.patterns.empty()});
-    texts_ += node.text;
+    const auto place = static_cast<Place>(hot_.size());
+    places_.push_back(place);
+    const Hot hot{.parent = places_[node.parent],
+                  .node = i,
+                  .text_size = static_cast<std::uint32_t>(node.text.size()),
+                  .leaf = node.leaf,
+                  .has_patterns = !node.patterns.empty()};
+    constexpr std::size_t kWord = sizeof hot_[0];
+    hot_.resize(place + sizeof hot / kWord + (node.text.size() + kWord - 1) / kWord);
+    std::memcpy(&hot_[place], &hot, sizeof hot);
+    if (!node.text.empty())
+      std::memcpy(&hot_[place + sizeof hot / kWord], node.text.data(), node.text.size());
     if (i == 0) continue;
-    const auto hash = mix(Scanned(node.text).hash, node.parent);
+    const auto hash = mix(Scanned(node.text).hash, hot.parent);
     std::size_t at = hash & mask;
-    while (table_[at].node != 0) at = (at + 1) & mask;
-    table_[at] = {static_cast<std::uint32_t>(hash >> 32), i};
+    while (table_[at].place != 0) at = (at + 1) & mask;
+    table_[at] = {static_cast<std::uint32_t>(hash >> 32), place};
   }
 }
 
-std::uint32_t Domain::look_up(std::uint32_t parent, std::string_view text, std::uint64_t text_hash) const {
+Domain::Place Domain::look_up(Place parent, std::string_view text, std::uint64_t text_hash) const {
   const auto hash = mix(text_hash, parent);
   const auto tag = static_cast<std::uint32_t>(hash >> 32);
   const std::size_t mask = table_.size() - 1;
-  for (std::size_t at = hash & mask; table_[at].node != 0; at = (at + 1) & mask) {
+  for (std::size_t at = hash & mask; table_[at].place != 0; at = (at + 1) & mask) {
     if (table_[at].tag != tag) continue;
-    const Hot& hot = hot_[table_[at].node];
-    if (hot.parent == parent && hot.text_size == text.size() &&
-        same(texts_.data() + hot.text_at, text.data(), text.size()))
-      return table_[at].node;
+    const Hot& there = hot(table_[at].place);
+    if (there.parent == parent && there.text_size == text.size() &&
+        same(reinterpret_cast<const char*>(&there + 1), text.data(), text.size()))
+      return table_[at].place;
   }
   return 0;
 }
 
-Domain::Found Domain::less_exact(std::uint32_t at, std::string_view both, std::string_view key) const {
-  if (hot_[at].has_patterns)
-    if (const auto node = nodes_[at].patterns.first(both); node != PatternList::kNone)
-      return {Step::How::pattern, node};
-  if (const auto node = look_up(at, key, Scanned(key).hash)) return {Step::How::key_alone, node};
+Domain::Found Domain::less_exact(Place at, std::string_view both, std::string_view key) const {
+  if (hot(at).has_patterns)
+    if (const auto found = node(at).patterns.first(both); found != PatternList::kNone)
+      return {Step::How::pattern, places_[found]};
+  if (const auto place = look_up(at, key, Scanned(key).hash)) return {Step::How::key_alone, place};
   return {};
 }
 
-Domain::Found Domain::down(std::uint32_t at, const Entry& entry) const {
+Domain::Found Domain::down(Place at, const Entry& entry) const {
   const auto both = std::string(entry.key).append(1, '_').append(entry.value);
-  if (const auto node = look_up(at, both, Scanned(both).hash)) return {Step::How::exact, node};
+  if (const auto place = look_up(at, both, Scanned(both).hash)) return {Step::How::exact, place};
   return less_exact(at, both, entry.key);
 }
 
@@ -198,9 +204,9 @@ std::size_t Domain::written_size(std::span<const Entry> descriptor) {
 
 Domain::Reached Domain::reach(std::span<const Entry> descriptor, char* text) const {
   std::uint64_t special = 0;
-  std::uint32_t at = 0;
+  Place at = 0;
   for (const Entry& e : descriptor) {
-    if (hot_[at].leaf) return {};
+    if (hot(at).leaf) return {};
     const char* const begin = text;
     text = put(text, e.key);
     *text++ = '_';
@@ -209,12 +215,12 @@ Domain::Reached Domain::reach(std::span<const Entry> descriptor, char* text) con
     *text++ = '|';
     const Scanned scanned(both);
     special |= scanned.special;
-    std::uint32_t next = look_up(at, both, scanned.hash);
-    if (next == 0) next = less_exact(at, both, e.key).node;
+    Place next = look_up(at, both, scanned.hash);
+    if (next == 0) next = less_exact(at, both, e.key).place;
     if (next == 0) return {};
     at = next;
   }
-  return {.node = at == 0 ? nullptr : &nodes_[at], .plain = special == 0};
+  return {.node = at == 0 ? nullptr : &node(at), .plain = special == 0};
 }
 
 std::vector<std::string> Domain::all_patterns(const Node& node, std::string_view text) const {

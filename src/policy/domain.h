@@ -1,7 +1,7 @@
 // domain.h: one domain's tree of descriptors, compiled: an array of nodes and one hash table over all
 // levels, keyed by the parent and the text "key" or "key_value". What a look-up reads is kept apart from
 // what only some matches need (Hot, Node): ten thousand descriptors are then some 800 kB, and a look-up that
-// succeeds touches three cache lines: a slot, a Hot and its text.
+// succeeds waits for memory twice: for a slot, and for a Hot with its text behind it.
 #pragma once
 
 #include <cstdint>
@@ -44,15 +44,15 @@ class Domain {
   /// matched). The node at which the last one arrived, else null.
   template <class OnStep>
   const Node* walk(std::span<const Entry> descriptor, OnStep&& step) const {
-    std::uint32_t at = 0;
+    Place at = 0;
     for (std::size_t i = 0; i < descriptor.size(); ++i) {
-      if (nodes_[at].leaf) return nullptr;
+      if (hot(at).leaf) return nullptr;
       const auto [how, next] = down(at, descriptor[i]);
-      step(i, how, nodes_[next]);
+      step(i, how, node(next));
       if (next == 0) return nullptr;
       at = next;
     }
-    return at == 0 ? nullptr : &nodes_[at];
+    return at == 0 ? nullptr : &node(at);
   }
   const Node& parent(const Node& node) const { return nodes_[node.parent]; }
 
@@ -73,32 +73,38 @@ class Domain {
   const std::deque<Rule>& rules() const { return rules_; }
 
  private:
+  /// A Hot, by its place in hot_. 0: the domain's own.
+  using Place = std::uint32_t;
   struct Found {
     Step::How how = Step::How::nothing;
-    std::uint32_t node = 0;  // 0: nothing.
+    Place place = 0;  // 0: nothing.
   };
-  Found down(std::uint32_t at, const Entry& entry) const;
-  Found less_exact(std::uint32_t at, std::string_view both, std::string_view key) const;
-  std::uint32_t look_up(std::uint32_t parent, std::string_view text, std::uint64_t text_hash) const;
+  Found down(Place at, const Entry& entry) const;
+  Found less_exact(Place at, std::string_view both, std::string_view key) const;
+  Place look_up(Place parent, std::string_view text, std::uint64_t text_hash) const;
   void add(std::uint32_t parent, const std::string& path, bool by_value, std::vector<Descriptor> descriptors);
   void build_table();
 
+  /// Its text lies behind it.
   struct Hot {
-    std::uint32_t parent;
-    std::uint32_t text_at, text_size;  // In texts_.
+    Place parent;
+    std::uint32_t node;
+    std::uint32_t text_size;
     bool leaf, has_patterns;
   };
+  const Hot& hot(Place at) const { return reinterpret_cast<const Hot&>(hot_[at]); }
+  const Node& node(Place at) const { return nodes_[hot(at).node]; }
   struct Slot {
-    std::uint32_t tag = 0;   // The upper half of the hash; the lower half chooses the slot.
-    std::uint32_t node = 0;  // 0: free.
+    std::uint32_t tag = 0;  // The upper half of the hash; the lower half chooses the slot.
+    Place place = 0;        // 0: free.
   };
 
   std::string name_;
-  std::vector<Node> nodes_;  // [0] is the domain itself.
-  std::vector<Hot> hot_;     // Of the same index.
-  std::string texts_;
-  std::vector<Slot> table_;  // A power of two, at most half full; linear probing.
-  std::deque<Rule> rules_;   // Does not move them.
+  std::vector<Node> nodes_;         // [0] is the domain itself.
+  std::vector<std::uint32_t> hot_;  // Each a Hot and a text, in words.
+  std::vector<Place> places_;       // Of the nodes, by their index.
+  std::vector<Slot> table_;         // A power of two, at most half full; linear probing.
+  std::deque<Rule> rules_;          // Does not move them.
 };
 
 }  // namespace sluice::policy
