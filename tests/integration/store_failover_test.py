@@ -1,6 +1,7 @@
 """Failovers by real sentinels, and of a real Cluster, under load, every grant counted: a primary that is killed with writes that its replica has not heard of,
 beside the same without floors; a primary that is cut off; and each other part killed."""
 import contextlib
+import functools
 import itertools
 import unittest
 
@@ -37,8 +38,11 @@ class LaggingCluster:
         for proxy in self.proxies.proxies.values():
             proxy.lags = True
 
+    def kill(self, announced):
+        self.cluster.kill(next(p for p, a in self.cluster.announced.items() if a == announced))
+
     def kill_primary(self):
-        self.cluster.kill(next(p for p, announced in self.cluster.announced.items() if announced == self.primary))
+        self.kill(self.primary)
 
     def promoted(self):
         return self.replica in self.cluster.primaries()
@@ -92,6 +96,19 @@ class Dying(unittest.TestCase):
                 self.assertGreaterEqual(n, BURST - unknown, key)
             return beyond
 
+    def cost_nothing(self, store, ends):
+        """Parts that end under load, one after the other: each bucket gives what it held, no more, no less, and no answer is in doubt."""
+        servers, askers = self.servers(store, deadline="20s")
+        keys = store.keys(KEYS)
+        self.until(askers, HEARD)
+        for end in ends:
+            end()
+            self.until(askers, HEARD)
+        self.assertEqual(self.to_the_end(servers, askers), dict.fromkeys(keys, BURST))
+        for server in servers:
+            self.assertEqual(metric(server, 'sluice_store_asks_total{origin="degraded"}'), 0)
+            self.assertEqual(metric(server, "sluice_store_outcome_unknown_total"), 0)
+
     def test_a_killed_primary_with_floors_and_without(self):
         beyond, control = self.killed("true"), self.killed("false")
         # What each of two servers told last is later than all but the other's last round.
@@ -125,22 +142,19 @@ class Failover(Dying):
 
     def test_a_replica_and_sentinels_that_are_killed_cost_nothing(self):
         with self.store() as watched:
-            servers, askers = self.servers(watched, deadline="20s")
-            self.until(askers, HEARD)
-            watched.replica.kill()
-            self.until(askers, HEARD)
-            for sentinel in watched.sentinels.values():
-                watched.end(sentinel)
-                self.until(askers, HEARD)
-            self.assertEqual(self.to_the_end(servers, askers), dict.fromkeys(watched.keys(KEYS), BURST))
-            for server in servers:
-                self.assertEqual(metric(server, 'sluice_store_asks_total{origin="degraded"}'), 0)
-                self.assertEqual(metric(server, "sluice_store_outcome_unknown_total"), 0)
+            ends = [watched.replica.kill, *(functools.partial(watched.end, s) for s in watched.sentinels.values())]
+            self.cost_nothing(watched, ends)
 
 
 class ClusterFailover(Dying):
     def store(self):
         return LaggingCluster()
+
+    def test_replicas_that_are_killed_cost_nothing(self):
+        with self.store() as store:
+            replicas = [port for _, port, of in store.cluster.nodes() if of is not None]
+            self.assertEqual(len(replicas), 3)
+            self.cost_nothing(store, [functools.partial(store.kill, r) for r in replicas])
 
 
 del Dying  # Not a test itself.
