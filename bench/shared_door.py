@@ -4,8 +4,8 @@
     shared_door.py SLUICE [SECONDS [ROUNDS]]        2 seconds a run, 3 rounds
 
 redis-server and redis-benchmark share a processor, Sluice has the other. The yardstick of the wait, in the same round: the same
-door on its local store, and a script that does one GET and one SET, asked of redis-server alone. By turns, so that a neighbour's
-load falls on all alike.
+door on its local store, and a script that does one GET and one SET, asked of redis-server alone, from the processor that Sluice has: to
+wake another processor is most of a round trip. By turns, so that a neighbour's load falls on all alike.
 """
 import os
 import re
@@ -25,9 +25,9 @@ THROTTLE = ("CL.THROTTLE", "hot", "100000000", "1000000", "1", "1")
 SCRIPT = "local v = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1], 'PX', 10000) return v"
 
 
-def load(port, requests, connections, pipeline, *command):
+def load(port, requests, connections, pipeline, *command, cpu=OTHERS):
     """Requests a second, and the median wait in microseconds."""
-    out = subprocess.run(["taskset", "-c", OTHERS, "redis-benchmark", "-p", str(port), "-c", str(connections), "-P", str(pipeline),
+    out = subprocess.run(["taskset", "-c", cpu, "redis-benchmark", "-p", str(port), "-c", str(connections), "-P", str(pipeline),
                           "-n", str(int(requests)), "--precision", "3", *command], capture_output=True, text=True, timeout=300)
     rate = re.findall(r"throughput summary: ([\d.]+)", out.stdout)
     waits = re.findall(r"avg\s+min\s+p50.*\n\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)", out.stdout)
@@ -64,9 +64,9 @@ with tempfile.TemporaryDirectory() as folder:
             before = cpu_seconds(shared.pid)
             rates.append(load(shared_port, busy, 16, 64, *THROTTLE)[0])
             cpus.append((cpu_seconds(shared.pid) - before) / busy * 1e6)
-            for name, port, command in (("shared", shared_port, THROTTLE), ("local", local_port, THROTTLE),
-                                        ("script", redis_port, ("EVALSHA", sha, "1", "k", "v"))):
-                waits[name].append(load(port, idle, 1, 1, *command)[1])
+            for name, port, cpu, command in (("shared", shared_port, OTHERS, THROTTLE), ("local", local_port, OTHERS, THROTTLE),
+                                             ("script", redis_port, OURS, ("EVALSHA", sha, "1", "k", "v"))):
+                waits[name].append(load(port, idle, 1, 1, *command, cpu=cpu)[1])
     finally:
         for p in reversed(running):
             p.kill()

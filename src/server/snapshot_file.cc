@@ -118,7 +118,8 @@ Result<std::string> set_aside(const std::string& path) {
 }  // namespace
 
 store::Moment moment_now() {
-  return {.wall_ns = read_clock(CLOCK_REALTIME), .boot_ns = read_clock(CLOCK_BOOTTIME), .boot_id = boot_id()};
+  static const auto this_boot = boot_id();  // Who only asks for the time asks often.
+  return {.wall_ns = read_clock(CLOCK_REALTIME), .boot_ns = read_clock(CLOCK_BOOTTIME), .boot_id = this_boot};
 }
 
 Result<store::SnapshotTotals> save_snapshot(store::LocalStore& store, const std::string& path) {
