@@ -53,6 +53,10 @@ class Connection final : public Host, public WheelNode {
     Connection& c_;
   };
 
+  static constexpr std::size_t kRestingBytes = 2 * 1024;  // Input buffer of a connection at rest.
+  static constexpr Duration kRest =
+      std::chrono::seconds(5);  // Without input for so long, a large one is given back.
+
   struct Tls : TlsStream {
     Tls(const ServerTls& tls, int socket, Alpn alpn, std::string_view p)
         : TlsStream(tls, socket, alpn), peer(p) {}
