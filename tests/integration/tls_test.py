@@ -3,6 +3,7 @@
 
 The certificates are made by openssl, in the test. Needs redis-cli with TLS and Debian's python3-grpcio.
 """
+import json
 import os
 import re
 import shutil
@@ -115,6 +116,29 @@ class Tls(Folder):
                 pass
             self.assertEqual(self.metric(s, 'sluice_tls_handshakes_total{door="resp",outcome="done"}'), 2)
             self.assertEqual(s.end(), 0)
+
+    def test_live_events(self):
+        """A stream of events by both versions: they come one by one, also across a new certificate, and end as TLS ends."""
+        with self.server() as s:
+            for version, renewed in ((ssl.TLSVersion.TLSv1_2, "renewed"), (ssl.TLSVersion.TLSv1_3, "server")):
+                context = self.context()
+                context.minimum_version = context.maximum_version = version
+                with context.wrap_socket(connect(s.addresses["http"]), server_hostname="localhost", suppress_ragged_eofs=False) as raw, \
+                        raw.makefile("rb") as stream:
+                    raw.sendall(b"GET /v1/live HTTP/1.1\r\nHost: t\r\n\r\n")
+                    events = (json.loads(line[6:]) for line in stream if line.startswith(b"data: "))
+                    before = next(events)
+                    self.put(renewed)
+                    eventually(lambda: self.subject(s) == renewed)
+                    for _ in range(2):
+                        event = next(events)
+                        self.assertGreater(event["time"], before["time"])
+                        self.assertGreaterEqual(event["doors"]["http"]["bytes_out"], before["doors"]["http"]["bytes_out"])
+                        before = event
+                    if version == ssl.TLSVersion.TLSv1_3:
+                        s.signal(signal.SIGTERM)
+                        self.assertLessEqual(len(list(events)), 1)  # One on its way, and the end, said by TLS: it was not cut off.
+            self.assertEqual(s.process.wait(WAIT), 0)
 
     def s_client(self, server, *arguments):
         done = subprocess.run(["openssl", "s_client", "-connect", server.addresses["resp"], "-CAfile", self.of("ca.pem"), *arguments],
