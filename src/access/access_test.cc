@@ -147,6 +147,36 @@ TEST(Gate, RemembersEveryByteOfIt) {
   }
 }
 
+// A stream is let in once, and goes on for hours.
+TEST(Gate, LooksAgainByTheTokensInForce) {
+  CurrentTokens current(set({token("a", "one", kInspect), token("b", "two", kInspect)}));
+  TokensView view(current);
+  Gate gate(&view);
+  const auto may = [&] {
+    gate.look_again();
+    return !gate.refuses(kToInspect);
+  };
+  EXPECT_FALSE(may());  // Nobody has come.
+  EXPECT_EQ(said(gate, "Bearer one", kToInspect), "in");
+  Gate other = gate;
+  EXPECT_EQ(said(gate, "Bearer two", kToInspect), "in");
+  EXPECT_TRUE(may());
+  current.replace(set({token("renamed", "two", kInspect)}));
+  EXPECT_TRUE(may());
+  other.look_again();
+  EXPECT_TRUE(other.refuses(kToInspect));  // Each goes by its own.
+  current.replace(set({token("b", "two", kTake)}));
+  EXPECT_FALSE(may());
+  current.replace(set({token("b", "two", kInspect, std::make_shared<Scope>())}));
+  EXPECT_FALSE(may());
+  current.replace(set({token("b", "two", kAdmin)}));
+  EXPECT_TRUE(may());
+  current.replace(set({}));
+  EXPECT_FALSE(may());
+  current.replace(set({token("b", "two", kAdmin)}));
+  EXPECT_FALSE(may());  // Who is out shows it anew.
+}
+
 TEST(Gate, WithoutTokensAllIsOpen) {
   Gate gate(nullptr);
   EXPECT_FALSE(gate.on());

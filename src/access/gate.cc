@@ -67,7 +67,7 @@ void Gate::come(std::string_view authorization) {
 std::optional<Denied> Gate::refuses(const Need& need) {
   if (tokens_ == nullptr || need.any_of.none()) return {};
   const bool known = token_ != nullptr;
-  if (known && token_->roles.any_of(need.any_of) && !(need.whole && token_->scope != nullptr)) return {};
+  if (known && token_->may(need)) return {};
   if (denials_ != nullptr) denials_->count(known);
   if (known) return Denied{true, forbidden_text(*token_, need)};
   return Denied{false, shown_ == Shown::nothing
@@ -75,6 +75,13 @@ std::optional<Denied> Gate::refuses(const Need& need) {
                        : shown_ == Shown::malformed
                            ? "Authorization is \"Bearer\", a space and one token"
                            : "the server does not know this token; it may have been withdrawn"};
+}
+
+void Gate::look_again() {
+  const auto& set = tokens_->get();
+  if (token_ == nullptr || set == set_) return;
+  set_ = set;
+  token_ = found_ = set_->find(secret_);
 }
 
 const std::shared_ptr<const Scope>& Gate::scope() const {

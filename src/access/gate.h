@@ -44,6 +44,9 @@ class Gate {
   void come(std::string_view authorization);
   /// Whether the one who came last may not; and counts that.
   std::optional<Denied> refuses(const Need& need);
+  /// For what goes on without a new request, as a stream does: whether the one who came last may, is from now
+  /// on a matter of the tokens in force now. REQUIRES: on().
+  void look_again();
   /// Of the one who came last. Null: all limits and domains.
   const std::shared_ptr<const Scope>& scope() const;
   /// Counts a request for a limit or domain that the scope does not have.

@@ -55,6 +55,8 @@ struct Token {
   Digest digest{};
   Roles roles;
   std::shared_ptr<const Scope> scope;  ///< Null: all. Shared by the calls that go on while the file changes.
+
+  bool may(const Need& need) const { return roles.any_of(need.any_of) && !(need.whole && scope != nullptr); }
 };
 
 class TokenSet {

@@ -23,8 +23,10 @@ bool visible(std::string_view text) {
 /// Of the endpoint: address, Host and path.
 Status read_endpoint(std::string_view url, observe::TraceExporter::Options& options, bool& tls) {
   const auto bad = [&](std::string_view why) {
-    return wrong("trace_endpoint: \"" + std::string(url) +
-                 "\" is no URL of a collector: " + std::string(why));
+    // Where a password or a key may stand, it is not told.
+    const bool may_hold_secret = url.find_first_of("@?#") != url.npos;
+    return wrong("trace_endpoint: " + (may_hold_secret ? "it" : '"' + std::string(url) + '"') +
+                 " is no URL of a collector: " + std::string(why));
   };
   constexpr std::string_view kHttp = "http://", kHttps = "https://";
   tls = url.starts_with(kHttps);

@@ -22,6 +22,7 @@ from stores import PROGRAMS, Redis, command
 from tls_test import openssl
 
 PASSWORD, STORE_PASSWORD, TYPO = "door-pa55-kept", "store/pa55@kept", "typo-pa55-kept"
+LOG_SECRET, COLLECTOR_TOKEN = "log-s3cret-kept", "collector-t0ken-kept"
 POLICY = "domain: test\ndescriptors:\n  - key: user\n    rate_limit: {unit: hour, requests_per_unit: 100}\n"
 
 
@@ -41,6 +42,7 @@ class Secrets(Folder):
         with open(self.path("tls.key")) as f:
             key = "".join(f.read().split("\n")[1:-2])
         texts = {"password": PASSWORD, "store's password": STORE_PASSWORD, "wrong password": TYPO, "token": self.token["token"],
+                 "secret of the log's keys": LOG_SECRET, "collector's token": COLLECTOR_TOKEN,
                  "token's hash": self.token["sha256"], "wrong token": self.weak["token"], "TLS key": key[64:128], "TLS key's end": key[-64:]}
         for name, text in list(texts.items()):
             texts[name + " in a URL"] = urllib.parse.quote(text, safe="")
@@ -88,10 +90,13 @@ class Secrets(Folder):
 
     def settings(self, redis, password=STORE_PASSWORD):
         url = redis.url.replace("redis+unix://", "redis+unix://:" + urllib.parse.quote(password, safe="") + "@")
+        self.write("headers", f"Authorization: Bearer {COLLECTOR_TOKEN}\n")
         self.write("sluice.yaml", "".join(f"{key}: {json.dumps(value)}\n" for key, value in {
             "password": PASSWORD, "store": url, "store_deadline": "10s", "log_level": "debug", "limits": self.path("limits.yaml"),
             "policies": self.path("policy.yaml"), "tokens": self.path("tokens.yaml"), "tls_cert": self.path("tls.pem"),
-            "tls_key": self.path("tls.key"), "snapshot": self.path("snapshot"), "snapshot_every": "100ms"}.items()))
+            "tls_key": self.path("tls.key"), "snapshot": self.path("snapshot"), "snapshot_every": "100ms",
+            "history": self.path("history"), "log_refusals": "1", "log_key_secret": LOG_SECRET, "trace_endpoint": "http://127.0.0.1:9",
+            "trace_headers": self.path("headers"), "trace_ratio": 1}.items()))
         return self.path("sluice.yaml")
 
     def use(self, s):
@@ -101,7 +106,8 @@ class Secrets(Folder):
                                         ("COMMAND", "DOCS"), ("SLUICE.LIMITS",)))
         self.assertIn(b"+OK", self.resp(s, ("AUTH", "ops", good), ("CLIENT", "INFO"), ("CL.THROTTLE", "k", "1", "1", "60")))
         self.assertIn(b"WRONGPASS", self.resp(s, ("AUTH", TYPO), ("AUTH", "ops", wrong), ("HELLO", "3", "AUTH", "default", TYPO)))
-        for path in ("/metrics", "/rlconfig", "/v1/explain?domain=test&entry=user=u", "/v1/limits", "/openapi.json", "/healthz", "/readyz", "/nowhere"):
+        for path in ("/metrics", "/rlconfig", "/v1/explain?domain=test&entry=user=u", "/v1/limits", "/openapi.json", "/healthz", "/readyz", "/nowhere", "/v1/top",
+                     "/v1/why?limit=api&key=k", "/v1/history?from=0&to=9999999999", "/healthcheck", "/ui", "/ui/app.js"):
             self.assertIn("HTTP/1.1 ", self.curl(s, path, good))
             self.curl(s, path, wrong)
         self.assertIn("HTTP/1.1 200", self.curl(s, "/v1/take", good, "-d", '{"limit":"api","key":"k"}'))
@@ -150,8 +156,9 @@ class Secrets(Folder):
             with Server("--config", self.settings(redis, TYPO), http="127.0.0.1:0") as s:  # The store's password is wrong.
                 s.eventually_says("WRONGPASS")
                 self.hear("the log, wrong password", s.said())
-        with open(self.path("snapshot"), "rb") as f:
-            self.hear("the snapshot", f.read())
+        for name in ("snapshot", "history"):
+            with open(self.path(name), "rb") as f:
+                self.hear("the file of the " + name, f.read())
         self.starts_in_vain()
         self.assertGreater(len(self.said["the log"]), 1000)
         for where, what in self.said.items():
@@ -163,9 +170,33 @@ class Secrets(Folder):
         for store in (f"redis://:{TYPO}@host:notaport", f"redis://user:{TYPO}@", f"rediss://:{TYPO}@h?sni", f"redis+sentinel://:{TYPO}@h", f"redsi://:{TYPO}@h",
                       f"redis://:{TYPO}@h/x", f"redis://:{TYPO}/x@h"):
             self.assertEqual(self.command("serve", *doors, "--store", store), 2, store)
+        for endpoint in (f"http://u:{TYPO}@h:notaport", f"u:{TYPO}@h:1", f"http://u:{TYPO} @h", f"http://u:{TYPO}/x@h:notaport", f"http://h/?key={TYPO}",
+                         f"https://h#{TYPO}"):
+            self.assertEqual(self.command("serve", *doors, "--trace-endpoint", endpoint), 2, endpoint)
+        for text in (f"Authorization {TYPO}\n", f"Host: {TYPO}\n", f"X: {TYPO}\x01\n"):
+            self.assertEqual(self.command("serve", *doors, "--trace-endpoint", "http://127.0.0.1:9", "--trace-headers", self.write("headers", text)), 2, text)
         for text in (f"password: {TYPO}: x\n", f"password: [{TYPO}]\n", f'password: "{TYPO}\n', f"pasword: {TYPO}\n", f"password:\n  {TYPO}: x\n",
                      f"store: redis://:{TYPO}@h/x\n"):
             self.assertEqual(self.command("serve", *doors, "--config", self.write("bad.yaml", text)), 2, text)
+
+
+class Seen(Folder):
+    """What other users of the machine see of a server, and what it leaves behind when it crashes."""
+
+    def test_of_its_arguments_and_of_a_crash(self):
+        with Server("--password", PASSWORD, "--store", f"redis://u:{STORE_PASSWORD.replace('/', '%2F').replace('@', '%40')}@127.0.0.1:1",
+                    "--log-key-secret=" + LOG_SECRET, "--log-level", "debug") as s:
+            with open(f"/proc/{s.process.pid}/cmdline", "rb") as f:
+                seen = f.read().replace(b"\0", b" ").decode()
+            self.assertIn("--log-level debug", seen)
+            with s.connect() as client:
+                client.sendall(f"AUTH {PASSWORD}\r\n".encode())
+                self.assertEqual(client.recv(5), b"+OK\r\n")
+                s.signal(signal.SIGABRT)
+                s.process.wait(WAIT)
+            for secret in (PASSWORD, "pa55", LOG_SECRET):
+                self.assertNotIn(secret, seen)
+                self.assertNotIn(secret, s.said() + "\n".join(s.lines))
 
 
 class Listening(Folder):

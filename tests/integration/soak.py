@@ -4,8 +4,8 @@
 Two worlds run beside each other, and in each many clients ask by all doors for keys whose buckets gain nothing meanwhile (a
 token a day), so that an exact model is a sum:
 
-    alone     one server with a snapshot, killed (-9), drained and started again, its limits reloaded, idle and half-open
-              clients coming and going
+    alone     one server with a snapshot, killed (-9), drained and started again, its limits and policies reloaded, idle and
+              half-open clients coming and going
     fleet     two servers over one Redis, which is stopped, loses its scripts and its clients; one server is killed and comes back.
               `on_store_failure: deny`, so that nothing is granted but what Redis charged
 
@@ -32,8 +32,17 @@ from http2_test import ACK, DATA, END_HEADERS, END_STREAM, HEADERS, MAGIC, SETTI
 from stores import PROGRAMS, Client, Redis
 
 SECONDS = float(sys.argv.pop(1)) if len(sys.argv) > 1 else 60.0
-KEYS, CAPACITY, DAY = 40, 400, 86400
+KEYS, CAPACITY = 40, 400
 LIMITS = "limits:\n  api: {{quota: 1/day burst %d, on_store_failure: deny}}\n  turn{}: {{quota: 5/s}}\n" % CAPACITY
+POLICY = """domain: soak
+on_store_failure: deny
+descriptors:
+  - key: user
+    rate_limit: {{unit: day, requests_per_unit: 1, burst: %d}}
+  - key: turn{}
+    rate_limit: {{unit: second, requests_per_unit: 5}}
+""" % CAPACITY
+BUCKETS = [*(f"api k{k}" for k in range(KEYS)), *(f"user k{k}" for k in range(KEYS))]  # Of the limit, then of the policy.
 MEMORY_GROWTH, FILES_GROWTH = 12 << 20, 8
 
 
@@ -49,11 +58,11 @@ class Findings:
 
 
 class Counts:
-    """What was granted and asked, by key. An answer that did not come may have been a grant."""
+    """What was granted and asked, by bucket. An answer that did not come may have been a grant."""
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.granted, self.unheard, self.answers = [0] * KEYS, [0] * KEYS, 0
+        self.granted, self.unheard, self.answers = [0] * len(BUCKETS), [0] * len(BUCKETS), 0
 
     def add(self, key, allowed):
         with self.lock:
@@ -68,8 +77,14 @@ class Counts:
         with self.lock:
             return list(self.granted)
 
+    def told(self):
+        under_limit, under_policy = sum(self.granted[:KEYS]), sum(self.granted[KEYS:])
+        return f"{self.answers} answers; granted {under_limit} under the limit and {under_policy} under the policy, each of {KEYS * CAPACITY}"
+
 
 class Resp:
+    first = 0  # Of its buckets.
+
     def __init__(self, server):
         self.socket = server.connect("resp")
         self.file = self.socket.makefile("rb")
@@ -91,6 +106,8 @@ class Resp:
 
 
 class Http:
+    first = 0
+
     def __init__(self, server):
         self.client = http.client.HTTPConnection(server.addresses["http"], timeout=harness.WAIT)
 
@@ -106,28 +123,75 @@ class Http:
         self.client.close()
 
 
+def packed(number, text):
+    """Protobuf: a field of bytes, shorter than 128."""
+    return bytes([number << 3 | 2, len(text)]) + text
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        value, shift, at = value | (data[at] & 127) << shift, shift + 7, at + 1
+        if data[at - 1] < 128:
+            return value, at
+
+
+def unpacked(data):
+    """Protobuf: the fields of a message, numbers and bytes, by number; of several the last."""
+    fields, at = {}, 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        value, at = varint(data, at)
+        if tag & 7 == 2:
+            value, at = data[at:at + value], at + value
+        fields[tag >> 3] = value
+    return fields
+
+
 class Grpc:
-    """Health by the gRPC door: takes nothing, and keeps HTTP/2 busy."""
+    """Envoy's service under the policy, and now and then health, over one connection."""
+    first = KEYS
 
     def __init__(self, server):
         self.socket = server.connect("grpc")
         self.socket.sendall(MAGIC + frame(SETTINGS) + frame(SETTINGS, ACK))
         self.stream = -1
 
-    def take(self, _):
+    def call(self, path, message):
+        """The response's message; nothing, if it failed."""
         self.stream += 2
-        fields = ((":method", "POST"), (":scheme", "http"), (":path", "/grpc.health.v1.Health/Check"), (":authority", "t"), ("te", "trailers"),
+        fields = ((":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "t"), ("te", "trailers"),
                   ("content-type", "application/grpc"))
         self.socket.sendall(frame(HEADERS, END_HEADERS, self.stream, b"".join(literal(n, v) for n, v in fields)) +
-                            frame(DATA, END_STREAM, self.stream, b"\0\0\0\0\0"))
+                            frame(DATA, END_STREAM, self.stream, b"\0" + len(message).to_bytes(4, "big") + message))
+        body = b""
         while True:
             head = hear(self.socket, 9)
             if len(head) < 9:
                 raise OSError("the connection ended")
             size, kind, flags, stream = int.from_bytes(head[:3], "big"), head[3], head[4], struct.unpack(">I", head[5:])[0]
-            hear(self.socket, size)
+            payload = hear(self.socket, size)
+            if kind == DATA and stream == self.stream:
+                body += payload
             if kind == HEADERS and flags & END_STREAM and stream == self.stream:
-                return False
+                if not body:
+                    raise OSError(payload)
+                return body[5:]
+
+    def ask(self, key, hits=b""):
+        """(allowed, remaining)"""
+        entry = packed(1, b"user") + packed(2, b"k%d" % key)
+        answer = unpacked(self.call("/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit",
+                                    packed(1, b"soak") + packed(2, packed(1, entry) + hits)))
+        return answer[1] == 1, unpacked(answer[2]).get(3, 0)
+
+    def take(self, key):
+        if self.stream % 16 == 1 and unpacked(self.call("/grpc.health.v1.Health/Check", b"")) != {1: 1}:
+            raise OSError("not serving")
+        return self.ask(key)[0]
+
+    def remaining(self, key):
+        return self.ask(key, packed(3, b""))[1]  # hits_addend of 0: only looks.
 
     def close(self):
         self.socket.close()
@@ -153,10 +217,10 @@ class World:
                         getattr(old, "socket", None) and old.socket.sendall(b"POST /v1/ta")
                         old.close()
                         continue
-                    self.counts.add(key, client.take(key))
-                except (OSError, http.client.HTTPException, ValueError, IndexError):
+                    self.counts.add(door.first + key, client.take(key))
+                except (OSError, http.client.HTTPException, ValueError, IndexError, KeyError):
                     if client is not None:
-                        self.counts.lose(key)
+                        self.counts.lose(door.first + key)
                         client.close()
                     client = None
                     self.ends.wait(0.02)
@@ -187,7 +251,7 @@ class World:
 class Alone(World):
     def __init__(self, findings, folder):
         super().__init__(findings, "alone")
-        self.folder, self.allowance, self.kills, self.reloads = folder, [0] * KEYS, 0, 0
+        self.folder, self.allowance, self.kills, self.reloads = folder, [0] * len(BUCKETS), 0, 0
         self.file = folder.path("buckets")
         self.limits()
         self.servers = [self.start()]
@@ -197,10 +261,11 @@ class Alone(World):
     def limits(self):
         self.reloads += 1
         self.folder.write("limits.yaml", LIMITS.format(self.reloads % 3))
+        self.folder.write("policy.yaml", POLICY.format(self.reloads % 3))
 
     def start(self):
-        return Server("--limits", self.folder.path("limits.yaml"), "--snapshot", self.file, "--snapshot-every", "50ms", "--threads", "2",
-                      "--resp-idle", "5s", "--request-time", "2s", http="127.0.0.1:0", grpc="127.0.0.1:0")
+        return Server("--limits", self.folder.path("limits.yaml"), "--policies", self.folder.path("policy.yaml"), "--snapshot", self.file, "--snapshot-every", "50ms",
+                      "--threads", "2", "--resp-idle", "5s", "--request-time", "2s", http="127.0.0.1:0", grpc="127.0.0.1:0")
 
     def saved(self):
         """What had been granted before a save that has been finished began."""
@@ -224,8 +289,8 @@ class Alone(World):
             self.servers[0].process.kill()
             self.servers[0].process.wait()
             time.sleep(0.2)  # Answers that were on their way are counted.
-            for key, (granted, kept) in enumerate(zip(self.counts.copy(), safe)):
-                self.allowance[key] += granted - kept
+            for bucket, (granted, kept) in enumerate(zip(self.counts.copy(), safe)):
+                self.allowance[bucket] += granted - kept
             self.kills += 1
             self.replace()
 
@@ -237,25 +302,25 @@ class Alone(World):
         old.__exit__()
 
     def judge(self):
-        for key in range(KEYS):
-            bound = CAPACITY + self.allowance[key] + 1
-            self.findings.check(self.counts.granted[key] <= bound, f"alone: k{key} was granted {self.counts.granted[key]} of {bound}")
-        print(f"soak: alone: {self.counts.answers} answers, {sum(self.counts.granted)} granted of {KEYS * CAPACITY} and {sum(self.allowance)} that "
-              f"{self.kills} kills may have forgotten, {self.reloads} reloads", flush=True)
+        for name, granted, allowance in zip(BUCKETS, self.counts.granted, self.allowance):
+            bound = CAPACITY + allowance + 1
+            self.findings.check(granted <= bound, f"alone: {name} was granted {granted} of {bound}")
+        print(f"soak: alone: {self.counts.told()} and {sum(self.allowance)} that {self.kills} kills may have forgotten, {self.reloads} reloads",
+              flush=True)
 
 
 class Fleet(World):
     def __init__(self, findings, folder, redis):
         super().__init__(findings, "fleet")
         self.redis, self.kills, self.stops = redis, 0, 0
-        self.limits = folder.write("fleet.yaml", LIMITS.format(0))
+        self.limits, self.policy = folder.write("fleet.yaml", LIMITS.format(0)), folder.write("fleet-policy.yaml", POLICY.format(0))
         self.servers = [self.start(), self.start()]
         for i, door in enumerate((Resp, Resp, Resp, Http, Http, Grpc)):
             self.load(door, i)
 
     def start(self):
-        return Server("--limits", self.limits, "--store", self.redis.url, "--store-deadline", "100ms", "--refusals-kept", "20ms", http="127.0.0.1:0",
-                      grpc="127.0.0.1:0")
+        return Server("--limits", self.limits, "--policies", self.policy, "--store", self.redis.url, "--store-deadline", "100ms",
+                      "--refusals-kept", "20ms", http="127.0.0.1:0", grpc="127.0.0.1:0")
 
     def step(self, chance):
         what = chance.randrange(4)
@@ -276,20 +341,25 @@ class Fleet(World):
             self.servers[1] = self.start()
             old.__exit__()
 
-    def judge(self):
-        for key in range(KEYS):
-            self.findings.check(self.counts.granted[key] <= CAPACITY, f"fleet: k{key} was granted {self.counts.granted[key]} of {CAPACITY}")
-        with_rest = Client(self.servers[0])
+    def charged(self):
+        """Of each bucket, as the store has it."""
+        resp, grpc = Client(self.servers[0]), Grpc(self.servers[0])
         for key in range(KEYS):
             def left():
-                with_rest.socket.sendall(b"SLUICE.PEEK api k%d\r\n" % key)
-                return with_rest.reply()
+                resp.socket.sendall(b"SLUICE.PEEK api k%d\r\n" % key)
+                return resp.reply()
             eventually(lambda: len(left()) > 2)
-            charged = CAPACITY - left()[2]
-            self.findings.check(charged >= self.counts.granted[key],
-                                f"fleet: k{key} was granted {self.counts.granted[key]}, and {charged} were charged")
-        print(f"soak: fleet: {self.counts.answers} answers, {sum(self.counts.granted)} granted of {KEYS * CAPACITY}, none of them uncharged; "
-              f"{self.stops} stops of Redis, {self.kills} kills", flush=True)
+            yield CAPACITY - left()[2]
+        for key in range(KEYS):
+            yield CAPACITY - grpc.remaining(key)
+        grpc.close()
+
+    def judge(self):
+        for name, granted, charged in zip(BUCKETS, self.counts.granted, self.charged()):
+            self.findings.check(granted <= CAPACITY, f"fleet: {name} was granted {granted} of {CAPACITY}")
+            self.findings.check(charged >= granted, f"fleet: {name} was granted {granted}, and {charged} were charged")
+        self.findings.check(all(sum(half) > 0 for half in (self.counts.granted[:KEYS], self.counts.granted[KEYS:])), "fleet: a door granted nothing")
+        print(f"soak: fleet: {self.counts.told()}, none of them uncharged; {self.stops} stops of Redis, {self.kills} kills", flush=True)
 
 
 def soak(worlds):

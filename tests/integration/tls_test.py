@@ -3,6 +3,8 @@
 
 The certificates are made by openssl, in the test. Needs redis-cli with TLS and Debian's python3-grpcio.
 """
+import itertools
+import json
 import os
 import re
 import shutil
@@ -12,12 +14,14 @@ import stat
 import subprocess
 import tempfile
 import threading
+import types
 import unittest
 
 import grpc_test  # Before the harness: it finds a Python with grpcio.
 from certificates import issue, make_ca, openssl
 from grpc_test import OK, grpc, request
 from harness import WAIT, Folder, Server, connect, eventually, run
+from http2_test import END_STREAM, HEADERS, Peer, call
 
 POLICY = "domain: test\ndescriptors:\n  - key: user\n    rate_limit: {unit: hour, requests_per_unit: 100}\n"
 
@@ -116,6 +120,29 @@ class Tls(Folder):
             self.assertEqual(self.metric(s, 'sluice_tls_handshakes_total{door="resp",outcome="done"}'), 2)
             self.assertEqual(s.end(), 0)
 
+    def test_live_events(self):
+        """A stream of events by both versions: they come one by one, also across a new certificate, and end as TLS ends."""
+        with self.server() as s:
+            for version, renewed in ((ssl.TLSVersion.TLSv1_2, "renewed"), (ssl.TLSVersion.TLSv1_3, "server")):
+                context = self.context()
+                context.minimum_version = context.maximum_version = version
+                with context.wrap_socket(connect(s.addresses["http"]), server_hostname="localhost", suppress_ragged_eofs=False) as raw, \
+                        raw.makefile("rb") as stream:
+                    raw.sendall(b"GET /v1/live HTTP/1.1\r\nHost: t\r\n\r\n")
+                    events = (json.loads(line[6:]) for line in stream if line.startswith(b"data: "))
+                    before = next(events)
+                    self.put(renewed)
+                    eventually(lambda: self.subject(s) == renewed)
+                    for _ in range(2):
+                        event = next(events)
+                        self.assertGreater(event["time"], before["time"])
+                        self.assertGreaterEqual(event["doors"]["http"]["bytes_out"], before["doors"]["http"]["bytes_out"])
+                        before = event
+                    if version == ssl.TLSVersion.TLSv1_3:
+                        s.signal(signal.SIGTERM)
+                        self.assertLessEqual(len(list(events)), 1)  # One on its way, and the end, said by TLS: it was not cut off.
+            self.assertEqual(s.process.wait(WAIT), 0)
+
     def s_client(self, server, *arguments):
         done = subprocess.run(["openssl", "s_client", "-connect", server.addresses["resp"], "-CAfile", self.of("ca.pem"), *arguments],
                               input="PING\r\nQUIT\r\n", capture_output=True, text=True, timeout=WAIT)
@@ -163,29 +190,45 @@ class Tls(Folder):
 
     # ---- files
 
+    def one_by_one(self, server, door):
+        """Asks over one connection, as often as is wished; OSError when it ends."""
+        with self.tls(server, door, alpn=["h2"] if door == "grpc" else None) as connection:
+            if door == "grpc":
+                peer = Peer(types.SimpleNamespace(connect=lambda _: connection))
+                for stream in itertools.count(1, 2):
+                    peer.send(call(stream))
+                    if not any(kind == HEADERS and flags & END_STREAM and which == stream for kind, flags, which, _ in peer.frames()):
+                        raise OSError("closed")
+                    yield
+            request, reply = (b"PING\r\n" * 10, b"+PONG\r\n" * 10) if door == "resp" else (b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n", b"\r\n\r\nok\n")
+            while True:
+                connection.sendall(request)
+                said = b""
+                while not said.endswith(reply):
+                    part = connection.recv(1000)
+                    if not part:
+                        raise OSError("closed")
+                    said += part
+                yield
+
     def test_a_new_certificate_without_a_connection_dropped(self):
-        with self.server(grpc="none") as s:
-            end, failures, asked = threading.Event(), [], [0, 0, 0, 0]
+        with self.server() as s:
+            doors = ("resp", "resp", "http", "http", "grpc", "grpc")
+            end, failures, asked = threading.Event(), [], [0] * len(doors)
 
-            def load(i):
+            def load(i, door):
                 try:
-                    with self.tls(s) as one:
-                        while not end.is_set():
-                            one.sendall(b"PING\r\n" * 10)
-                            got = b""
-                            while len(got) < 70:
-                                part = one.recv(70 - len(got))
-                                if not part:
-                                    raise OSError("closed")
-                                got += part
-                            asked[i] += 1
+                    for _ in self.one_by_one(s, door):
+                        asked[i] += 1
+                        if end.is_set():
+                            return
                 except OSError as error:
-                    failures.append(error)
+                    failures.append((door, error))
 
-            threads = [threading.Thread(target=load, args=(i,)) for i in range(4)]
+            threads = [threading.Thread(target=load, args=pair) for pair in enumerate(doors)]
             for t in threads:
                 t.start()
-            eventually(lambda: min(asked) > 10 or failures)
+            eventually(lambda: min(asked) > 10 or failures, lambda: f"{asked}")
             for name in ("renewed", "server", "renewed"):
                 self.put(name)
                 eventually(lambda: self.subject(s) == name)

@@ -136,6 +136,38 @@ class Tokens(Guarded):
             s.signal(signal.SIGHUP)
             eventually(lambda: self.take(s, "shop") == 200)
 
+    def test_streams_end_with_the_token_that_let_them_in(self):
+        """One ends, at whose token was taken out of the file; the others go on."""
+        def listen(server, token):
+            s = server.connect("http")
+            self.addCleanup(s.close)
+            s.sendall(f"GET /v1/live HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {self.tokens[token]}\r\n\r\n".encode())
+            events = s.makefile("rb")
+            self.addCleanup(events.close)
+            self.assertIn(b" 200 ", events.readline())
+            return events
+
+        def next_event(events):
+            while (line := events.readline()) and not line.startswith(b"data: "):
+                pass
+            return line
+
+        with self.server() as s, Service(s.addresses["grpc"]) as service:
+            withdrawn, stays = listen(s, "watch"), listen(s, "ops")
+            health = service.watch(grpc_test.HEALTH.HealthCheckRequest(), metadata=[("authorization", "Bearer " + self.tokens["watch"])], timeout=WAIT)
+            self.assertEqual(next(health).status, 1)
+            for events in (withdrawn, stays):
+                self.assertTrue(next_event(events))
+            self.put("ops")
+            s.eventually_says("tokens reloaded")
+            last = [next_event(withdrawn) for _ in range(5)]  # One or two that were on their way, and then the end.
+            self.assertEqual(last[-1], b"", "events go on")
+            for _ in range(2):
+                self.assertTrue(next_event(stays))
+            self.assertEqual(self.curl(s, "/v1/live", "watch")[0], 401)
+            self.assertTrue(health.is_active())  # It is open to all.
+            self.assertEqual(s.end(), 0)
+
     def test_a_bad_file_never_replaces_a_good_one(self):
         with self.server() as s:
             self.write("tokens.yaml", "tokens:\n" + self.lines["ops"].replace("admin", "amdin") + "\n")

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "access/tokens.h"
+#include "access/gate.h"
 #include "observe/trace_context.h"
 #include "sluice/time.h"
 #include "wire/grpc/grpc_head.h"
@@ -22,6 +22,7 @@ class GrpcCall final : public wire::Http2Stream {
   observe::TraceField traceparent;
   std::string received;                        ///< Of the request's body, what is no whole message yet.
   std::shared_ptr<const access::Scope> scope;  ///< Of the token; null: all domains.
+  std::unique_ptr<access::Gate> gate;          ///< Of a stream, which has shown its token once. May be null.
   std::string message_text;                    ///< grpc-message, encoded: must stay until the call is closed.
   Time deadline = Time::max();
   Time begun;                  ///< Of the message that is unfinished.
@@ -37,6 +38,7 @@ class GrpcCall final : public wire::Http2Stream {
     traceparent.clear();
     method = nullptr;
     scope.reset();
+    gate.reset();
     received.clear();
     message_text.clear();
     deadline = Time::max();

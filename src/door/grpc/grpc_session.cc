@@ -124,14 +124,20 @@ void GrpcSession::field(wire::Http2Stream& stream, std::string_view name, std::s
   call_of(stream).head.field(name, value);
 }
 
+/// False: the call has failed.
+bool GrpcSession::let_in(GrpcCall& call, access::Gate& gate) {
+  const auto denied = gate.refuses(call.method->need);
+  if (!denied) return true;
+  fail(call, denied->known ? GrpcCode::permission_denied : GrpcCode::unauthenticated, denied->message);
+  return false;
+}
+
 bool GrpcSession::admit(GrpcCall& call) {
   if (!gate_.on()) return true;
   if (!shown_) gate_.come({});
-  if (const auto denied = gate_.refuses(call.method->need)) {
-    fail(call, denied->known ? GrpcCode::permission_denied : GrpcCode::unauthenticated, denied->message);
-    return false;
-  }
+  if (!let_in(call, gate_)) return false;
   call.scope = gate_.scope();
+  if (call.method->client_streams) call.gate = std::make_unique<access::Gate>(gate_);
   return true;
 }
 
@@ -221,6 +227,10 @@ bool GrpcSession::read_messages(GrpcCall& call) {
       return false;
     }
     ++call.messages;
+    if (call.gate != nullptr) {
+      call.gate->look_again();
+      if (!let_in(call, *call.gate)) return false;
+    }
     if (message.compressed && !unpack(call, message.bytes)) return false;
     call.method->message(*this, call, message.bytes);
     if (call.method == nullptr) return false;

@@ -86,6 +86,33 @@ TEST(GrpcTokens, EachStreamShowsItsOwn) {
   for (const auto& [id, status] : calls) EXPECT_EQ(g.door.outcome(id).status, status);
 }
 
+// A stream shows its token once; what it asks later is answered by the tokens of then.
+TEST(GrpcTokens, AWithdrawnTokenEndsItsStream) {
+  Guarded g;
+  const std::string path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+  const std::string list("\x3a\0", 2);  // list_services: ""
+  const auto watch = g.door.begin(path, framed(list), {{"authorization", "Bearer inspect"}}, false);
+  const auto proxy = g.door.begin(path, framed(list), {{"authorization", "Bearer take"}}, false);
+  const auto health =
+      g.door.begin("/grpc.health.v1.Health/Watch", framed(""), {{"authorization", "Bearer take"}});
+  g.door.talk();
+  EXPECT_EQ(g.door.outcome(watch).status, "open");
+  const auto told = g.door.outcome(watch).body.size();
+  EXPECT_GT(told, 100u);
+  g.current.replace(std::make_shared<const access::TokenSet>(
+      std::vector<access::Token>{{"watch", access::sha256("inspect"), access::kInspect, nullptr}}));
+  g.door.client.more(watch, framed(list), false);
+  g.door.client.more(proxy, framed(list), false);
+  g.door.talk();
+  EXPECT_EQ(g.door.outcome(watch).status, "open");
+  EXPECT_EQ(g.door.outcome(watch).body.size(), 2 * told);
+  EXPECT_EQ(g.door.outcome(proxy).status, "16");
+  EXPECT_EQ(g.door.outcome(proxy).message, "the server does not know this token; it may have been withdrawn");
+  EXPECT_EQ(g.door.outcome(proxy).body.size(), told);
+  EXPECT_EQ(g.door.outcome(health).status, "open");  // Health is open to all.
+  EXPECT_EQ(g.denials.unauthenticated, 1u);
+}
+
 TEST(GrpcTokens, AChangeHoldsForTheNextCallOfAConnection) {
   Guarded g;
   EXPECT_EQ(g.take({{"authorization", "Bearer take"}}).status, "0");

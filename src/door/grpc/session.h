@@ -65,6 +65,7 @@ class GrpcSession final : public BatchingSession<GrpcDoor, GrpcBatch>, private w
   void closed(wire::Http2Stream& stream) override;
 
   bool admit(GrpcCall& call);
+  bool let_in(GrpcCall& call, access::Gate& gate);
   void expect(GrpcCall& call);
   void settle(GrpcCall& call);
   bool waited_for(const Begun& begun) const;

@@ -1,6 +1,7 @@
 // GET /v1/live: events, those who do not read them, how many may listen.
 #include <gtest/gtest.h>
 
+#include "access/testing.h"
 #include "door/http/testing.h"
 
 namespace sluice::door::http {
@@ -94,6 +95,37 @@ TEST_F(Live, EndsWithTheServer) {
   std::string out;
   t.session->drain(out);
   EXPECT_EQ(out, "");
+  EXPECT_EQ(t.session->state(), State::closing);
+}
+
+TEST_F(Live, EndsWithTheTokenThatLetItIn) {
+  access::CurrentTokens current{access::test_tokens()};
+  access::Denials denials;
+  TestDoor t({.tokens = &current, .denials = &denials, .live = &feed});
+  const std::string request = get("/v1/live", "Authorization: Bearer inspect\r\n");
+  ASSERT_EQ(t.raw(request).substr(0, 15), "HTTP/1.1 200 OK");
+  current.replace(access::test_tokens());  // Another file, the same token.
+  tick(t);
+  EXPECT_EQ(feed_session(t), "data: {\"n\":2}\n\n");
+  auto others = access::test_tokens()->all();
+  std::erase_if(others, [](const access::Token& token) { return token.name == "watch"; });
+  current.replace(std::make_shared<const access::TokenSet>(others));
+  tick(t);
+  EXPECT_EQ(feed_session(t), "");
+  EXPECT_EQ(t.session->state(), State::closing);
+  EXPECT_EQ(denials.unauthenticated, 1u);
+  t.reconnect();
+  EXPECT_EQ(feed.listeners, 0);
+  EXPECT_EQ(t.ask(request).status, 401);
+}
+
+TEST_F(Live, EndsThoughNothingIsReadOnceTheTokenHasGone) {
+  access::CurrentTokens current{access::test_tokens()};
+  TestDoor t({.tokens = &current, .live = &feed});
+  t.raw(get("/v1/live", "Authorization: Bearer inspect\r\n"));
+  current.replace(std::make_shared<const access::TokenSet>());
+  tick(t);
+  EXPECT_EQ(feed_session(t, "not read"), "");
   EXPECT_EQ(t.session->state(), State::closing);
 }
 

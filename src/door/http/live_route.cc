@@ -1,5 +1,6 @@
 // GET /v1/live: server-sent events. The connection stays, and the response ends with it.
 #include "door/http/asking.h"
+#include "door/http/routes.h"
 #include "door/http/session.h"
 
 namespace sluice::door {
@@ -46,13 +47,18 @@ HttpSession::~HttpSession() {
 }
 
 void HttpSession::tell(const std::shared_ptr<const std::string>& event) {
+  if (gate_.on()) {
+    gate_.look_again();
+    sent_away_ = gate_.refuses(kToListen).has_value();
+  }
   event_ = event;
   host_.resume();
 }
 
 /// Each event has the totals, so one that is left out is not missed.
 void HttpSession::write_event(bool behind, std::string& out) {
-  if (event_ == nullptr) return;
+  if (sent_away_) state_ = State::closing;
+  if (event_ == nullptr || sent_away_) return;
   const auto event = std::move(event_);
   if (!behind) {
     out.append(*event);

@@ -20,7 +20,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/settle", settle, access::kToTake},
     {"POST", "/json", should_rate_limit, access::kToTake, true},
     {"GET", "/v1/explain", explain, access::kToExplain},
-    {"GET", "/v1/live", live},
+    {"GET", "/v1/live", live, kToListen},
     {"GET", "/v1/top", top},
     {"GET", "/v1/history", history},
     {"GET", "/v1/why", why, access::kToExplain},

@@ -36,8 +36,10 @@ struct Route {
   std::string_view path;
   void (*answer)(Call& call);
   access::Need need = access::kToInspect;  ///< Of a token, where there are tokens.
-  bool asks = false;  ///< For tokens: shed while the server is overloaded.
+  bool asks = false;                       ///< For tokens: shed while the server is overloaded.
 };
+
+inline constexpr access::Need kToListen = access::kToInspect;  ///< To /v1/live, and to go on.
 
 std::span<const Route> routes();
 

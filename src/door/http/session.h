@@ -25,7 +25,8 @@ class HttpSession final : public BatchingSession<HttpDoor, HttpBatch> {
   void drain(std::string& out) override;
   void expire(net::Expiry why, std::string& out) override;
 
-  /// Of a listener to /v1/live: the next event, instead of one that is not written yet.
+  /// Of a listener to /v1/live: the next event, instead of one that is not written yet. Ends instead, if its
+  /// token has been withdrawn or lacks the role by now.
   void tell(const std::shared_ptr<const std::string>& event);
 
  private:
@@ -39,6 +40,7 @@ class HttpSession final : public BatchingSession<HttpDoor, HttpBatch> {
   access::Gate gate_;
   bool begun_ = false;                        // A request has come in part.
   bool listening_ = false;                    // To /v1/live: what else comes is not read.
+  bool sent_away_ = false;                    // Its token is good no longer.
   int missed_ = 0;                            // Events in a row, since the peer has not read the one before.
   std::shared_ptr<const std::string> event_;  // Not written yet.
 };

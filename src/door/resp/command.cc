@@ -176,7 +176,7 @@ bool admit(Call& call, const Command& command) {
   const access::Need need = need_of(command);
   const access::Token& token = *call.session.token();
   if ((command.flags & Command::kStranger) != 0) return true;
-  if (token.roles.any_of(need.any_of) && !(need.whole && token.scope != nullptr)) return true;
+  if (token.may(need)) return true;
   call.door.count_denied(true);
   call.reply.error(std::string("NOPERM User ")
                        .append(token.name)
