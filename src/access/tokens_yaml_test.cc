@@ -86,6 +86,17 @@ TEST(TokensYaml, ABadFileHoldsNoTokenAtAll) {
   EXPECT_EQ(reading.tokens.find("a"), nullptr);
 }
 
+TEST(TokensYaml, AFileIsBounded) {
+  std::string many = "tokens:\n";
+  for (std::size_t i = 0; i < kTokensMax; ++i) {
+    const auto n = std::to_string(i);
+    many.append("  t").append(n).append(": {roles: [take], sha256: ").append(line(n)).append("}\n");
+  }
+  EXPECT_TRUE(read_tokens(many, "t"));
+  EXPECT_EQ(said(many + "  more: {roles: [take], sha256: " + line("more") + "}\n"),
+            "t:2:3: 1001 tokens; at most 1000 in a file");
+}
+
 TEST(TokensYaml, IsKnownFromOtherFiles) {
   EXPECT_TRUE(is_tokens("# who may ask\ntokens:\n"));
   EXPECT_FALSE(is_tokens("limits:\n  tokens: {quota: 1/s}\n"));

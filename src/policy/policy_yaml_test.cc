@@ -407,6 +407,19 @@ TEST(PolicyFiles, GathersAFolder) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(PolicyFiles, AFolderIsBounded) {
+  const auto folder = std::filesystem::path(::testing::TempDir()) / ("many-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  for (std::size_t i = 0; i < kPolicyFilesMax; ++i) std::ofstream(folder / (std::to_string(i) + ".yaml"));
+  std::vector<Problem> problems;
+  EXPECT_EQ(gather_policies(folder, problems).size(), kPolicyFilesMax);
+  EXPECT_TRUE(problems.empty());
+  std::ofstream(folder / "more.yaml");
+  gather_policies(folder, problems);
+  EXPECT_EQ(problems_text(problems), folder.string() + ": holds more than 10000 files");
+  std::filesystem::remove_all(folder);
+}
+
 TEST(PolicyFiles, TellsPoliciesFromLimits) {
   EXPECT_TRUE(is_policy("domain: d"));
   EXPECT_TRUE(is_policy("descriptors: []"));

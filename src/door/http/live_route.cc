@@ -47,6 +47,7 @@ HttpSession::~HttpSession() {
 }
 
 void HttpSession::tell(const std::shared_ptr<const std::string>& event) {
+  if (sent_away_) return;
   if (gate_.on()) {
     gate_.look_again();
     sent_away_ = gate_.refuses(kToListen).has_value();

@@ -298,6 +298,8 @@ TEST(Connection, SmallCommands) {
              {0ms, "CLIENT GETNAME", R"("me")"},
              {0ms, "CLIENT SETNAME \"a b\"",
               "(error) ERR Client names cannot contain spaces, newlines or special characters."},
+             {0ms, ("CLIENT SETNAME " + std::string(1025, 'n')).c_str(),
+              "(error) ERR Client names cannot contain spaces, newlines or special characters."},
              {0ms, "CLIENT SETINFO LIB-NAME ioredis", "OK"},
              {0ms, "client setinfo lib-ver 5.4", "OK"},
              {0ms, "CLIENT SETINFO LIB-X 1", "(error) ERR Unrecognized option 'LIB-X'"},

@@ -54,6 +54,9 @@ class LaneTest : public testing::Test, private Lane::Owner {
     std::array<Decision, 2> two;
     lane.ask({both, two, nullptr}, {.deadline = now_ + kDeadline}, now_);
   }
+  Lane bounded(std::size_t asks_max) {
+    return {node, {.deadline = kDeadline, .asks_max = asks_max}, common, *this};
+  }
   void open() {
     for (int i = 0; i < 3; ++i) {
       ask();
@@ -96,6 +99,24 @@ TEST_F(LaneTest, ANodeThatIsAlwaysLateOpensTheBreaker) {
   node.reply();
   EXPECT_EQ(lane.breaker(), Breaker::State::closed);
   EXPECT_EQ(answers, 1);
+}
+
+TEST_F(LaneTest, AsksThatWaitAreBounded) {
+  Lane two = bounded(2);
+  const auto ask_two = [&] { two.ask({asks, decisions, nullptr}, {.deadline = now_ + kDeadline}, now_); };
+  ask_two();
+  two.flush(now_);
+  ask_two();
+  EXPECT_EQ(without, 0);
+  ask_two();
+  EXPECT_EQ(without, 1);
+  node.reply();  // One place is free.
+  ask_two();
+  EXPECT_EQ(without, 1);
+  ask_two();
+  EXPECT_EQ(without, 2);
+  two.flush(now_);
+  while (!node.callers.empty()) node.reply();
 }
 
 // Such an ask used to be the probe that never came back, and the breaker stayed as it was for good.
