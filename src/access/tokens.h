@@ -23,6 +23,7 @@ using Digest = std::array<std::uint8_t, 32>;
 
 Digest sha256(std::string_view text);
 std::string hex_of(const Digest& digest);
+std::string base64_of(const Digest& digest);
 /// Nothing, if it is not 64 hexadecimal digits.
 std::optional<Digest> digest_of(std::string_view hex);
 

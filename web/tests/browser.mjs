@@ -44,3 +44,6 @@ export async function until(page, selector, test, what) {
   throw new Error(`${selector} never came to ${what}: ${text}`);
 }
 export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+/// When the first text or picture was painted, in ms since the start of the loading.
+export const painted = async (page) =>
+  (await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime)).jsonValue();
