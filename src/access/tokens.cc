@@ -5,18 +5,11 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/hex.h"
 
 namespace sluice::access {
-
-Digest sha256(std::string_view text) {
-  Digest digest{};
-  // The algorithm is looked up once: that costs more than to hash.
-  static EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  EVP_Digest(text.data(), text.size(), digest.data(), nullptr, algorithm, nullptr);
-  return digest;
-}
 
 std::string hex_of(const Digest& digest) { return hex_text(digest); }
 

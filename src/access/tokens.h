@@ -4,7 +4,6 @@
 // A TokenSet is what one file says, read whole and never changed. CurrentTokens holds the one in force.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,13 +14,13 @@
 #include "access/roles.h"
 #include "policy/current.h"
 #include "policy/pattern.h"
+#include "policy/sha256.h"
 #include "sluice/result.h"
 
 namespace sluice::access {
 
-using Digest = std::array<std::uint8_t, 32>;
-
-Digest sha256(std::string_view text);
+using policy::Digest;
+using policy::sha256;
 std::string hex_of(const Digest& digest);
 std::string base64_of(const Digest& digest);
 /// Nothing, if it is not 64 hexadecimal digits.

@@ -47,6 +47,8 @@ Explained one(const PolicySet& set, const Domain& domain, const std::vector<Entr
   e.outcome = match.outcome;
   e.by_list = match.by_list;
   e.rule = match.rule;
+  if (const Source* source = e.rule == nullptr ? nullptr : set.source_of(*e.rule))
+    e.version = source->version;
   e.replaced = match.rule != nullptr && match.outcome == Match::Outcome::none;
   e.key = match.key(keys);
   e.stat = set.stat_name(domain, descriptor);

@@ -18,6 +18,7 @@ struct Explained {
   bool by_list = false;
   bool replaced = false;       ///< The outcome is none because another rule of the request replaces it.
   const Rule* rule = nullptr;  ///< Lives as long as the set.
+  std::string version;         ///< Of its file.
   std::string key;             ///< Of the bucket.
   std::string stat;            ///< The name in statistics.
   std::string reason;          ///< Why there is no rule, why it is not asked, or empty.

@@ -52,6 +52,7 @@ class Writer {
     text("name", rule.name);
     text("file", rule.file);
     raw("line", std::to_string(rule.line));
+    text("version", e.version);
     text("limit", rule.text());
     if (rule.unit != Unit::unknown) {  // Else it has quotas alone.
       raw("requests_per_unit", std::to_string(rule.requests_per_unit));

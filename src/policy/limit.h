@@ -7,9 +7,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/verdict.h"
+#include "policy/source.h"
 #include "sluice/quota.h"
 #include "store/store.h"
 
@@ -42,8 +44,11 @@ class LimitSet {
   explicit LimitSet(std::vector<Limit> limits);
   const Limit* find(std::string_view name) const;            ///< Null if there is none.
   const std::vector<Limit>& all() const { return limits_; }  ///< In the file's order.
+  const Source& source() const { return source_; }           ///< The file.
+  void set_source(Source source) { source_ = std::move(source); }
 
  private:
+  Source source_;
   std::vector<Limit> limits_;
   std::map<std::string, std::size_t, std::less<>> by_name_;
 };

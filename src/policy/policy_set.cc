@@ -101,7 +101,9 @@ std::string Descriptor::text() const { return value.empty() ? key : key + "_" + 
 PolicySet::PolicySet() : PolicySet(std::vector<Policy>()) {}
 PolicySet::~PolicySet() = default;
 
-PolicySet::PolicySet(std::vector<Policy> policies) : serial_(next_serial()) {
+PolicySet::PolicySet(std::vector<Policy> policies, std::vector<Source> sources)
+    : sources_(std::move(sources)), serial_(next_serial()) {
+  std::ranges::sort(sources_, {}, &Source::name);
   for (Policy& policy : policies) {
     auto domain = std::make_unique<Domain>(std::move(policy));
     for (Rule& rule : domain->rules()) {
@@ -112,6 +114,11 @@ PolicySet::PolicySet(std::vector<Policy> policies) : serial_(next_serial()) {
     const std::string& name = domain->name();
     domains_.emplace(name, std::move(domain));
   }
+}
+
+const Source* PolicySet::source_of(const Rule& rule) const {
+  const auto it = std::ranges::lower_bound(sources_, rule.file, {}, &Source::name);
+  return it == sources_.end() || it->name != rule.file ? nullptr : &*it;
 }
 
 const Domain* PolicySet::find(std::string_view domain) const {

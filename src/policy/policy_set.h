@@ -27,6 +27,7 @@
 
 #include "policy/pattern.h"
 #include "policy/rule.h"
+#include "policy/source.h"
 
 namespace sluice::policy {
 
@@ -76,7 +77,7 @@ class PolicySet {
  public:
   PolicySet();
   /// REQUIRES: what the reader checks: no domain twice, no two descriptors of one text on a level.
-  explicit PolicySet(std::vector<Policy> policies);
+  explicit PolicySet(std::vector<Policy> policies, std::vector<Source> sources = {});
   ~PolicySet();
   PolicySet(const PolicySet&) = delete;
   PolicySet& operator=(const PolicySet&) = delete;
@@ -85,6 +86,9 @@ class PolicySet {
   const Domain* find(std::string_view domain) const;
   std::vector<std::string_view> domains() const;
   const std::vector<const Rule*>& rules() const { return rules_; }  ///< By Rule::index.
+  const std::vector<Source>& sources() const { return sources_; }   ///< Their files, by name.
+  /// The file that the rule is written in. Null: it is no rule of this set, but a request's own.
+  const Source* source_of(const Rule& rule) const;
   std::uint64_t serial() const { return serial_; }  ///< Another one for each set of the process; not 0.
 
   /// Appends the bucket's key to `keys` (the views come after the last append). Null domain: none.
@@ -111,6 +115,7 @@ class PolicySet {
  private:
   std::map<std::string, std::unique_ptr<Domain>, std::less<>> domains_;
   std::vector<const Rule*> rules_;
+  std::vector<Source> sources_;
   const std::uint64_t serial_;
 };
 

@@ -187,9 +187,12 @@ PolicyReading read_policies(const std::vector<PolicyFile>& files, const PolicyOp
   for (auto* list : {&reading.problems, &reading.warnings})
     if (list->size() > kPolicyProblemsMax) list->resize(kPolicyProblemsMax);
   std::vector<Policy> policies;
-  if (reading.problems.empty())
+  std::vector<Source> sources;
+  if (reading.problems.empty()) {
     for (Open& open : all) policies.push_back(std::move(open.policy));
-  reading.set = std::make_shared<const PolicySet>(std::move(policies));
+    for (const PolicyFile& file : files) sources.emplace_back(file.name, file.text, options.read_wall_ns);
+  }
+  reading.set = std::make_shared<const PolicySet>(std::move(policies), std::move(sources));
   return reading;
 }
 

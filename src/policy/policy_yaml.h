@@ -29,6 +29,7 @@
 // field of it in a place where it means nothing) gets a warning.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -56,6 +57,7 @@ struct PolicyOptions {
   /// error.
   bool merge_domains = false;
   store::QuotaCheck accepts = nullptr;  ///< What it refuses is a problem.
+  std::int64_t read_wall_ns = 0;        ///< When the files were read, for PolicySet::sources().
 };
 
 struct PolicyReading {

@@ -5,6 +5,7 @@
 
 #include "policy/policy_set.h"
 #include "server/log.h"
+#include "server/snapshot_file.h"
 
 namespace sluice::server {
 
@@ -90,11 +91,14 @@ ReloadPolicies::Found ReloadPolicies::look(bool even_if_same) const {
   found.same = found.files == files_ && !even_if_same;
   if (found.same) return found;
   // A folder that is empty all of a sudden was more likely lost than meant.
-  if (found.files.empty() && !files_.empty())
+  if (found.files.empty() && !files_.empty()) {
     problems.push_back(
         {path_, {}, "holds no policies any more; to have none, leave a file with a domain alone"});
-  else
-    found.reading = policy::read_policies(found.files, options_);
+  } else {
+    auto options = options_;
+    options.read_wall_ns = moment_now().wall_ns;
+    found.reading = policy::read_policies(found.files, options);
+  }
   return found;
 }
 

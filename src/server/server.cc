@@ -169,6 +169,7 @@ Status Server::Impl::read_limits() {
     auto reading = policy::read_limits(text, config.limits, accepts);
     if (!reading) return std::move(reading.problems);
     count = reading.limits.all().size();
+    reading.limits.set_source({config.limits, text, moment_now().wall_ns});
     limits.replace(std::make_shared<const policy::LimitSet>(std::move(reading.limits)));
     return std::vector<policy::Problem>{};
   };
@@ -191,7 +192,8 @@ Status Server::Impl::read_tokens() {
 Status Server::Impl::read_policies() {
   if (config.policies.empty()) return Done{};
   std::vector<policy::PolicyFile> files;
-  const policy::PolicyOptions options{.merge_domains = config.merge_domains, .accepts = accepts};
+  const policy::PolicyOptions options{
+      .merge_domains = config.merge_domains, .accepts = accepts, .read_wall_ns = moment_now().wall_ns};
   auto reading = policy::read_policies_at(config.policies, options, &files);
   if (!reading) return Error{Code::invalid_argument, policy::problems_text(reading.problems)};
   if (files.empty()) log(Level::warning, config.policies + " holds no policies: no file in it ends in .yaml");

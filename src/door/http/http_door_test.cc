@@ -168,7 +168,7 @@ descriptors:
   EXPECT_EQ(
       t.ask(get("/v1/explain?domain=d&entry=k=v%22%3D")).body,
       R"({"domain":"d","descriptors":[{"entries":[{"key":"k","value":"v\"=","match":"key alone","descriptor":"k"}],)"
-      R"("verdict":"quota","reason":"","rule":{"full_name":"d.k","name":"n","file":"f.yaml","line":3,)"
+      R"("verdict":"quota","reason":"","rule":{"full_name":"d.k","name":"n","file":"f.yaml","line":3,"version":"0c25ddc28702",)"
       R"("limit":"5/min","requests_per_unit":5,"unit":"minute","shadow_mode":false,)"
       R"("buckets":[{"family":"d.k","key":"k=v\"=","quota":"5/min"}]},"stat":"d.k"}]})");
   const auto two = t.ask(get("/v1/explain?entry=k=v&descriptor&entry=l=a+b&domain=d"));

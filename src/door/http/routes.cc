@@ -25,6 +25,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/history", history},
     {"GET", "/v1/why", why, access::kToExplain},
     {"GET", "/v1/limits", list_limits},
+    {"GET", "/v1/policies", list_policies},
     {"GET", "/rlconfig", policies},
     {"GET", "/metrics", metrics},
     {"GET", "/openapi.json", openapi, access::kAnyToken},

@@ -77,6 +77,8 @@ void healthcheck(Call& call);
 void explain(Call& call);
 // live_route.cc,
 void live(Call& call);
+// policies_route.cc,
+void list_policies(Call& call);
 // seen_routes.cc,
 void top(Call& call);
 void history(Call& call);

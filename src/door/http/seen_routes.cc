@@ -1,10 +1,12 @@
 // What was seen: GET /v1/top, the heaviest keys, GET /v1/why, one key now and its latest refusals, and
 // GET /v1/history.
 #include <algorithm>
-#include <optional>
+#include <string>
+#include <utility>
 
 #include "core/decision_names.h"
 #include "door/http/asking.h"
+#include "door/http/query.h"
 #include "wire/json_writer.h"
 
 namespace sluice::door::http {
@@ -15,43 +17,6 @@ constexpr std::size_t kTopMax = 1000;
 constexpr std::size_t kRefusalsTold = 20;
 
 constexpr std::pair<std::string_view, std::int64_t> kSteps[] = {{"1s", 1}, {"1m", 60}, {"1h", 3600}};
-
-/// Parameters of a query, each once.
-class Query {
- public:
-  Query(std::string_view query, std::initializer_list<std::string_view> names) : names_(names) {
-    values_.resize(names_.size());
-    for (std::string_view name, value; problem_.empty() && wire::next_parameter(query, name, value);) {
-      const auto it = std::ranges::find(names_, name);
-      auto decoded = wire::decode_query(value);
-      if (it == names_.end())
-        problem_ = std::string(name.substr(0, 64)) + ": is no parameter of this request; it has " + list();
-      else if (values_[static_cast<std::size_t>(it - names_.begin())])
-        problem_ = std::string(name) + ": stands there twice";
-      else if (!decoded)
-        problem_ = std::string(name) + ": % must be followed by two hexadecimal digits";
-      else
-        values_[static_cast<std::size_t>(it - names_.begin())] = std::move(decoded);
-    }
-  }
-  std::optional<std::string>& operator[](std::string_view name) {
-    return values_[static_cast<std::size_t>(std::ranges::find(names_, name) - names_.begin())];
-  }
-  void wrong(std::string what) {
-    if (problem_.empty()) problem_ = std::move(what);
-  }
-  const std::string& problem() const { return problem_; }
-
- private:
-  std::string list() const {
-    std::string all;
-    for (const auto name : names_) (all += all.empty() ? "" : ", ") += name;
-    return all;
-  }
-  std::vector<std::string_view> names_;
-  std::vector<std::optional<std::string>> values_;
-  std::string problem_;
-};
 
 }  // namespace
 
