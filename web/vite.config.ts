@@ -41,7 +41,7 @@ const addresses: Plugin = {
 // proxy, under any path.
 export default defineConfig({
   base: "./",
-  server: { proxy: Object.fromEntries(["/v1", "/rlconfig"].map((path) => [path, "http://127.0.0.1:8080"])) },
+  server: { proxy: { "/v1": "http://127.0.0.1:8080" } },
   esbuild: { jsx: "automatic", jsxImportSource: "preact", legalComments: "none" },
   build: {
     target: "es2022",

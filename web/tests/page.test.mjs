@@ -35,7 +35,7 @@ describe("the dashboard", { skip }, () => {
     assert.ok(files.includes("ui") && files.some((f) => f.endsWith("/ui/app.js")), files.join());
     assert.ok(bytes > 10_000 && bytes < kBytesMax, `${bytes}`);
     const policy = (await fetch(`${server.base}/ui`)).headers.get("content-security-policy");
-    assert.match(policy, /^default-src 'none'; script-src 'self' 'sha256-[^' ]+'; style-src 'sha256-[^' ]+'; img-src/);
+    assert.match(policy, /^default-src 'none'; script-src 'self'( 'sha256-[^' ]+'){2}; style-src 'sha256-[^' ]+'; img-src/);
     assert.doesNotMatch(policy, /unsafe|https?:/);
     await done(page);
   });
@@ -162,8 +162,33 @@ describe("the dashboard", { skip }, () => {
     await page.getByLabel("Entries").fill("user=blocked");
     await page.click("button >> text=Explain");
     await until(page, ".verdict", (t) => t.startsWith("Always refused."), "refused");
-    assert.match(await page.locator(".answer").textContent(), /policies\.yaml, line 7/);
+    assert.match(await page.locator(".answer").textContent(), new RegExp(`policies\\.yaml, line 7 ${server.version("policies.yaml")}`));
     await done(page);
+  });
+
+  test("policies: the files in force, their versions and their text, and another as soon as it is read", async () => {
+    const own = await Server.start();
+    try {
+      const page = await open(browser, own, { hash: "#/policies" });
+      const row = (name) => `[data-file$="${name}"]`;
+      for (const name of ["limits.yaml", "policies.yaml"]) await until(page, row(name), (t) => t.includes(own.version(name)), "its version");
+      await page.click(`${row("limits.yaml")} button`);
+      await until(page, ".numbered", (t) => t.includes("quota: 2/min burst 3"), "the text");
+      const before = own.version("limits.yaml");
+      own.write("limits.yaml", "limits:\n  fresh: {quota: 7/s}\n");
+      assert.notEqual(own.version("limits.yaml"), before);
+      await until(page, row("limits.yaml"), (t) => t.includes(own.version("limits.yaml")), "the new version");
+      await until(page, ".numbered", (t) => t.includes("fresh: {quota: 7/s}"), "the new text");
+      // What is refused is not in force.
+      own.write("limits.yaml", "limits: {bad: {quota: none}}\n");
+      await page.waitForResponse((r) => r.url().endsWith("/v1/policies"));
+      assert.doesNotMatch(await page.locator(row("limits.yaml")).textContent(), new RegExp(own.version("limits.yaml")));
+      await page.click(`${row("limits.yaml")} button`);
+      await page.locator(".numbered").waitFor({ state: "detached" });
+      await done(page);
+    } finally {
+      await own.end();
+    }
   });
 
   test("keys of the keyboard", async () => {

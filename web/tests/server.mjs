@@ -1,7 +1,7 @@
 // A server for the tests: `sluice serve` on a free port, and a little traffic.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,7 +28,7 @@ export class Server {
   static async start({ guarded = false, http = "127.0.0.1:0", bare = false } = {}) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), "sluice-ui-"));
-    const write = (name, text) => (writeFileSync(join(self.folder, name), text), join(self.folder, name));
+    const write = (name, text) => self.write(name, text);
     const options = ["serve", "--resp", "none", "--grpc", "none", "--http", http];
     if (!bare) options.push("--limits", write("limits.yaml", kLimits), "--policies", write("policies.yaml", kPolicies), "--history", join(self.folder, "history.db"));
     if (guarded) {
@@ -44,6 +44,15 @@ export class Server {
     if (!self.address) throw new Error("the server did not start");
     self.base = `http://${self.address}`;
     return self;
+  }
+  write(name, text) {
+    const path = join(this.folder, name);
+    writeFileSync(path, text);
+    return path;
+  }
+  /// Of one of its files, as it lies there now.
+  version(name) {
+    return createHash("sha256").update(readFileSync(join(this.folder, name))).digest("hex").slice(0, 12);
   }
   async take(limit, key, n = 1) {
     const body = JSON.stringify({ requests: Array.from({ length: n }, () => ({ limit, key })) });
