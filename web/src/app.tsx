@@ -3,6 +3,7 @@ import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { access, forgetToken, giveToken, hasToken } from "./api.ts";
 import { useCell } from "./cell.ts";
+import { clock, count } from "./format.ts";
 import { Frame, kViews, Lamp, type View } from "./frame.tsx";
 import { live, type Line } from "./live.ts";
 import { go, usePlace } from "./route.ts";
@@ -43,6 +44,18 @@ function State() {
   );
 }
 
+/// On every view: what is shown there was decided otherwise than by the store.
+function Away() {
+  const { line, told, storeSince } = useCell(live);
+  if (line !== "live" || told?.store.state !== "away") return null;
+  return (
+    <p class="failure away" role="alert">
+      The store is away{storeSince !== undefined && ` since ${clock(storeSince)}`}: each limit's on_store_failure decides. {count(told.store.degraded)} decisions without it since the
+      server's start.
+    </p>
+  );
+}
+
 export function App() {
   const { view } = usePlace();
   const [shown, title] = kViews.find(([name]) => name === view) ?? kViews[0];
@@ -80,6 +93,7 @@ export function App() {
         onSignOut={hasToken() ? forgetToken : undefined}
         generation={sent}
       >
+        <Away />
         <Shown />
       </Frame>
       <TokenDialog />

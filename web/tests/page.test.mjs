@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
-import { launch, open, overflow, painted, skip, until } from "./browser.mjs";
-import { Server, tokens } from "./server.mjs";
+import { launch, open, overflow, painted, skip, skipStore, until } from "./browser.mjs";
+import { Redis, Server, tokens } from "./server.mjs";
 
 const kBytesMax = 300_000;
 const kViews = ["live", "keys", "why?limit=login&key=mallory", "history", "whatif", "policies?domain=shop&entries=user%3Dblocked"];
@@ -283,6 +283,41 @@ describe("the dashboard", { skip }, () => {
       await done(page);
     } finally {
       await next.end();
+    }
+  });
+});
+
+describe("a server over Redis", { skip: skipStore }, () => {
+  test("a store that hangs is told, what is decided without it is counted, and so is its return", async () => {
+    const redis = await Redis.start();
+    const server = await Server.start({ store: redis.url });
+    const stop = server.traffic();
+    const browser = await launch();
+    try {
+      const page = await open(browser, server);
+      await until(page, ".state", (t) => t === "live", "live");
+      await until(page, "[data-figure=store]", (t) => t === "shared", "shared");
+      await until(page, "[data-fact=State]", (t) => t === "up", "up");
+      await until(page, "[data-fact='Decided by the store']", (t) => number(t.split(" ")[0]) > 0, "some");
+      redis.hang();
+      await until(page, ".state", (t) => t === "store away", "away");
+      assert.match(await page.locator("[data-figure=store]").textContent(), /^away/);
+      assert.match(await page.locator("[data-fact=State]").textContent(), /^away since \d\d:\d\d:\d\d: .*on_store_failure decides/);
+      await until(page, "[data-fact='Decided without it']", (t) => !t.startsWith("0 /s"), "some");
+      await page.keyboard.press("2");
+      await until(page, ".away", (t) => t.includes("The store is away"), "the word on every view");
+      await page.keyboard.press("1");
+      redis.wake();
+      await until(page, ".state", (t) => t === "live", "live again");
+      await until(page, "[data-fact=State]", (t) => /^up since \d\d:\d\d:\d\d$/.test(t), "up again");
+      assert.equal(await page.locator(".away").count(), 0);
+      assert.deepEqual(page.faults, []);
+    } finally {
+      redis.wake();
+      await browser.close();
+      await stop();
+      await server.end();
+      await redis.end();
     }
   });
 });
