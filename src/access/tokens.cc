@@ -13,6 +13,12 @@ namespace sluice::access {
 
 std::string hex_of(const Digest& digest) { return hex_text(digest); }
 
+std::string base64_of(const Digest& digest) {
+  std::array<unsigned char, 45> text{};  // With a NUL behind it.
+  const int size = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest.size()));
+  return {reinterpret_cast<const char*>(text.data()), static_cast<std::size_t>(size)};
+}
+
 std::optional<Digest> digest_of(std::string_view text) {
   Digest digest{};
   if (text.size() != 2 * digest.size()) return {};
@@ -45,12 +51,10 @@ const Token* TokenSet::find(const Digest& digest) const {
 }
 
 Result<std::string> make_token() {
-  std::array<unsigned char, 32> chance{};
+  Digest chance{};
   if (RAND_bytes(chance.data(), static_cast<int>(chance.size())) != 1)
     return Error{Code::unavailable, "the system gives no random bytes"};
-  std::array<unsigned char, 48> text{};  // Base64, with a NUL behind it.
-  EVP_EncodeBlock(text.data(), chance.data(), static_cast<int>(chance.size()));
-  std::string token = std::string("slt_").append(reinterpret_cast<const char*>(text.data()), 43);
+  std::string token = "slt_" + base64_of(chance).substr(0, 43);  // Without what fills it up.
   std::replace(token.begin() + 4, token.end(), '+', '-');
   std::replace(token.begin() + 4, token.end(), '/', '_');
   return token;

@@ -22,6 +22,7 @@ namespace sluice::access {
 using policy::Digest;
 using policy::sha256;
 std::string hex_of(const Digest& digest);
+std::string base64_of(const Digest& digest);
 /// Nothing, if it is not 64 hexadecimal digits.
 std::optional<Digest> digest_of(std::string_view hex);
 

@@ -65,9 +65,6 @@ async function detailOf(response: Response): Promise<string> {
 export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> {
   return (await (await ask(url, { signal })).json()) as T;
 }
-export async function getText(url: string, signal?: AbortSignal): Promise<string> {
-  return (await ask(url, { signal })).text();
-}
 
 export interface Asked<T> {
   data?: T; // The last good answer, kept while the next is on its way.

@@ -1,10 +1,12 @@
-// The frame: where to, how the line to the server is, keys, the question for a token.
+// The page: the view in its frame, how the line to the server is, keys, the question for a token.
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { access, forgetToken, giveToken, hasToken } from "./api.ts";
 import { useCell } from "./cell.ts";
+import { clock, count } from "./format.ts";
+import { Frame, kViews, Lamp, type View } from "./frame.tsx";
 import { live, type Line } from "./live.ts";
-import { go, link, usePlace } from "./route.ts";
+import { go, usePlace } from "./route.ts";
 import { theme, turnTheme } from "./theme.ts";
 import { HistoryView } from "./views/history.tsx";
 import { KeysView } from "./views/keys.tsx";
@@ -13,14 +15,14 @@ import { PoliciesView } from "./views/policies.tsx";
 import { WhatIfView } from "./views/whatif.tsx";
 import { WhyView } from "./views/why.tsx";
 
-const kViews: [name: string, title: string, view: ComponentType][] = [
-  ["live", "Live", LiveView],
-  ["keys", "Keys", KeysView],
-  ["why", "Why", WhyView],
-  ["history", "History", HistoryView],
-  ["whatif", "What if", WhatIfView],
-  ["policies", "Policies", PoliciesView],
-];
+const kShown: Record<View, ComponentType> = {
+  live: LiveView,
+  keys: KeysView,
+  why: WhyView,
+  history: HistoryView,
+  whatif: WhatIfView,
+  policies: PoliciesView,
+};
 
 const kLines: Record<Line, string> = {
   joining: "joining",
@@ -36,22 +38,33 @@ function State() {
   const text = line === "live" ? (away ? "store away" : told?.ready === false ? "going down" : "live") : kLines[line];
   const tone = line === "live" ? (away || told?.ready === false ? "warn" : "good") : line === "joining" ? "" : "bad";
   return (
-    <span class={`state ${tone}`} role="status" title={line === "live" ? undefined : why}>
-      <i class="lamp" />
+    <Lamp tone={tone} title={line === "live" ? undefined : why}>
       {text}
-    </span>
+    </Lamp>
+  );
+}
+
+/// On every view: what is shown there was decided otherwise than by the store.
+function Away() {
+  const { line, told, storeSince } = useCell(live);
+  if (line !== "live" || told?.store.state !== "away") return null;
+  return (
+    <p class="failure away" role="alert">
+      The store is away{storeSince !== undefined && ` since ${clock(storeSince)}`}: each limit's on_store_failure decides. {count(told.store.degraded)} decisions without it since the
+      server's start.
+    </p>
   );
 }
 
 export function App() {
   const { view } = usePlace();
-  const shown = kViews.find(([name]) => name === view) ?? kViews[0]!;
+  const [shown, title] = kViews.find(([name]) => name === view) ?? kViews[0];
   const dark = useCell(theme) === "dark";
   const { sent } = useCell(access);
   const [help, setHelp] = useState(false);
   useEffect(() => {
-    document.title = `${shown[1]} · Sluice`;
-  }, [shown]);
+    document.title = `${title} · Sluice`;
+  }, [title]);
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
@@ -68,46 +81,21 @@ export function App() {
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
   }, []);
-  const View = shown[2];
+  const Shown = kShown[shown];
   return (
     <>
-      <a class="skip" href="#main" onClick={(e) => (e.preventDefault(), document.getElementById("main")!.focus())}>
-        Skip to the content
-      </a>
-      <header class="top">
-        <a class="name" href={link("live")} aria-label="Sluice, live view">
-          <svg viewBox="0 0 32 32" aria-hidden="true">
-            <path d="M7 7v18M25 7v18" />
-            <path class="water" d="M11 21h10v4H11z" />
-            <path class="gate" d="M11 8h10v8H11z" />
-          </svg>
-          Sluice
-        </a>
-        <nav aria-label="Views">
-          {kViews.map(([name, title], i) => (
-            <a key={name} href={link(name)} aria-current={name === shown[0] ? "page" : undefined} title={`${title} (${i + 1})`}>
-              {title}
-            </a>
-          ))}
-        </nav>
-        <div class="tools">
-          <State />
-          {hasToken() && (
-            <button type="button" class="quiet" onClick={forgetToken} title="Forget the token">
-              sign out
-            </button>
-          )}
-          <button type="button" class="icon" onClick={turnTheme} aria-label={dark ? "Light colours" : "Dark colours"} title="Dark or light (t)">
-            {dark ? "☀" : "☾"}
-          </button>
-          <button type="button" class="icon wide-only" onClick={() => setHelp(true)} aria-label="Keys of this page" title="Keys (?)">
-            ?
-          </button>
-        </div>
-      </header>
-      <main id="main" tabIndex={-1} key={sent}>
-        <View />
-      </main>
+      <Frame
+        view={shown}
+        state={<State />}
+        dark={dark}
+        onTheme={turnTheme}
+        onHelp={() => setHelp(true)}
+        onSignOut={hasToken() ? forgetToken : undefined}
+        generation={sent}
+      >
+        <Away />
+        <Shown />
+      </Frame>
       <TokenDialog />
       {help && <Help close={() => setHelp(false)} />}
     </>

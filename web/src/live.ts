@@ -48,6 +48,7 @@ export interface Live {
   why?: string;
   told?: Told;
   before?: Told;
+  storeSince?: number; // When the store was seen to go or to come back.
   seconds: Second[]; // The oldest first.
 }
 export const kKept = 300;
@@ -79,7 +80,8 @@ function take(told: Told) {
   const { told: before, seconds } = live.value;
   const next = before && secondOf(told, before);
   const kept = seconds.filter((s) => s.time > told.time - kKept);
-  live.value = { line: "live", told, before, seconds: next ? [...kept, next] : kept };
+  const storeSince = before && before.store.state !== told.store.state ? told.time : live.value.storeSince;
+  live.value = { line: "live", told, before, storeSince, seconds: next ? [...kept, next] : kept };
 }
 
 /// The minutes before the page was opened, where the server keeps a history.

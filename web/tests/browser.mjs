@@ -2,15 +2,18 @@
 import { accessSync, constants } from "node:fs";
 import { chromium } from "playwright-core";
 
-export const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => {
-  try {
-    return accessSync(path, constants.X_OK) ?? true;
-  } catch {
-    return false;
-  }
-});
+const first = (programs) =>
+  programs.find((path) => {
+    try {
+      return accessSync(path, constants.X_OK) ?? true;
+    } catch {
+      return false;
+    }
+  });
+export const executablePath = first(["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]);
 /// For node:test: why the tests cannot run, or false.
 export const skip = executablePath ? false : "no Chromium is here: apt-get install chromium";
+export const skipStore = skip || (first(["/usr/bin/redis-server"]) ? false : "no Redis is here: apt-get install redis-server");
 export const kWait = 30_000;
 
 export const launch = () => chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
@@ -44,3 +47,6 @@ export async function until(page, selector, test, what) {
   throw new Error(`${selector} never came to ${what}: ${text}`);
 }
 export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+/// When the first text or picture was painted, in ms since the start of the loading.
+export const painted = async (page) =>
+  (await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime)).jsonValue();

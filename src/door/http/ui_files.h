@@ -13,6 +13,7 @@ struct UiFile {
   std::string_view body;
 };
 
+/// The page itself is the first.
 std::span<const UiFile> ui_files();
 
 }  // namespace sluice::door::http

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "access/tokens.h"
 #include "door/http/routes.h"
 #include "door/http/ui_files.h"
 #include "wire/grpc/gzip.h"
@@ -13,14 +14,29 @@ namespace sluice::door::http {
 
 namespace {
 
-// Nothing from elsewhere, nothing inline, in nobody's frame. no-cache: kept, and asked for again by ETag, so
-// that a page never runs the script of another version.
-constexpr std::string_view kFields =
-    "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n"
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
-    "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n";
+/// The hashes, as a policy lists them, of what stands in the page between `open` and `close`.
+std::string hashes(std::string_view page, std::string_view open, std::string_view close) {
+  std::string text;
+  for (std::size_t at = 0; (at = page.find(open, at)) != std::string_view::npos;) {
+    at += open.size();
+    const auto inner = page.substr(at, page.find(close, at) - at);
+    text.append(" 'sha256-").append(access::base64_of(access::sha256(inner))).append("'");
+  }
+  return text;
+}
+
+// Nothing from elsewhere, nothing inline but what the page was built with, in nobody's frame. no-cache: kept,
+// and asked for again by ETag, so that a page never runs the script of another version.
+std::string make_fields() {
+  const std::string_view page = ui_files().front().body;
+  return "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n"
+         "Content-Security-Policy: default-src 'none'; script-src 'self'" +
+         hashes(page, "<script>", "</script>") + "; style-src" + hashes(page, "<style>", "</style>") +
+         "; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
+         "'none'\r\n"
+         "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+         "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n";
+}
 
 std::string_view packed(const UiFile& file) {
   static const std::vector<std::string> all = [] {
@@ -52,7 +68,8 @@ bool lists(const std::string_view* field, std::string_view wanted) {
 }
 
 void show_file(Call& call, const UiFile& file) {
-  std::string fields(kFields);
+  static const std::string all = make_fields();
+  std::string fields = all;
   fields.append("ETag: ").append(file.etag).append("\r\n");
   wire::HttpResponse response{.content_type = file.content_type,
                               .body = file.body,

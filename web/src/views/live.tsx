@@ -2,7 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { useCell } from "../cell.ts";
 import { Chart, Key, outcomes, Spark } from "../chart.tsx";
-import { brief, bytes, count, duration, percent, quotaWords } from "../format.ts";
+import { brief, bytes, clock, count, duration, percent, quotaWords } from "../format.ts";
 import { live, sum, type DoorNumbers, type Live, type Second, type Told } from "../live.ts";
 import { Bar, Card, Empty, useLimits } from "../parts.tsx";
 import { link, refine, usePlace } from "../route.ts";
@@ -25,7 +25,7 @@ export function LiveView() {
       <Limits now={now} chosen={limit} />
       <div class="pair">
         <Doors told={now.told} before={now.before} />
-        <Store told={now.told} before={now.before} />
+        <Store told={now.told} before={now.before} since={now.storeSince} />
       </div>
     </div>
   );
@@ -250,14 +250,15 @@ const kAsks: Record<string, string> = {
   degraded: "without the store",
 };
 
-function Store({ told, before }: { told: Told; before?: Told }) {
+function Store({ told, before, since }: { told: Told; before?: Told; since?: number }) {
   const { store, table } = told;
   const took = before ? told.time - before.time : 0;
   const per = (now: number, was: number | undefined) => (took > 0 && was !== undefined ? Math.max(0, now - was) / took : 0);
   const degraded = per(store.degraded, before?.store.degraded);
   const facts: [string, preact.ComponentChildren][] = [];
   if (store.kind === "shared") {
-    facts.push(["State", store.state === "up" ? "up" : <b class="bad">away: each limit's on_store_failure decides</b>]);
+    const seen = since === undefined ? "" : ` since ${clock(since)}`;
+    facts.push(["State", store.state === "up" ? `up${seen}` : <b class="bad">away{seen}: each limit's on_store_failure decides</b>]);
     facts.push(["Decided without it", `${brief(degraded)} /s, ${count(store.degraded)} in all`]);
     if (store.instances !== undefined) facts.push(["Servers that share it", count(store.instances)]);
     for (const [name, n] of Object.entries(store.asks ?? {}))
@@ -271,7 +272,7 @@ function Store({ told, before }: { told: Told; before?: Told }) {
         {facts.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd data-fact={name}>{value}</dd>
           </div>
         ))}
       </dl>

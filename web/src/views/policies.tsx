@@ -1,16 +1,17 @@
-// What is configured: the limits, the policies' rules, and which rule a request falls under.
+// What is configured: the limits, the files in force, and which rule a request falls under.
 import { useState } from "preact/hooks";
-import { address, getJson, getText, useAsked } from "../api.ts";
+import { address, getJson, useAsked } from "../api.ts";
 import { Card, Empty, Failure, useLimits } from "../parts.tsx";
 import { refine, link, usePlace } from "../route.ts";
 import { duration, quotaWords } from "../format.ts";
+import { Files, Origin } from "./files.tsx";
 
 export function PoliciesView() {
   return (
     <div class="view">
       <Explain />
       <Limits />
-      <Rules />
+      <Files />
     </div>
   );
 }
@@ -57,61 +58,6 @@ function Limits() {
   );
 }
 
-/// "shop.user: 100/s", as /rlconfig tells it.
-export function rulesOf(text: string): Map<string, [name: string, limit: string][]> {
-  const domains = new Map<string, [string, string][]>();
-  for (const line of text.split("\n")) {
-    const at = line.lastIndexOf(": ");
-    if (at < 0) continue;
-    const dot = line.indexOf(".");
-    const domain = dot > 0 && dot < at ? line.slice(0, dot) : "";
-    const rules = domains.get(domain) ?? [];
-    rules.push([line.slice(domain ? dot + 1 : 0, at), line.slice(at + 2)]);
-    domains.set(domain, rules);
-  }
-  return domains;
-}
-
-function Rules() {
-  const { data, error } = useAsked(address("/rlconfig"), getText, 10_000);
-  const domains = data === undefined ? undefined : rulesOf(data);
-  return (
-    <Card title="Policies" aside={domains && domains.size > 0 && <span>{[...domains.values()].reduce((n, r) => n + r.length, 0)} rules in force</span>}>
-      <Failure error={error} />
-      {domains?.size === 0 && (
-        <Empty>
-          None. Envoy's rate limit service asks by them: <code>sluice serve --policies DIR</code>
-        </Empty>
-      )}
-      {domains &&
-        [...domains].map(([domain, rules]) => (
-          <div class="scroll" key={domain}>
-            <table class="rules">
-              <thead>
-                <tr>
-                  <th>
-                    domain <b>{domain}</b>
-                  </th>
-                  <th />
-                </tr>
-              </thead>
-              <tbody>
-                {rules.map(([name, limit], i) => (
-                  <tr key={i}>
-                    <th scope="row" class="mono">
-                      {name}
-                    </th>
-                    <td class={/refuses/.test(limit) ? "refused" : ""}>{limit}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        ))}
-    </Card>
-  );
-}
-
 interface Step {
   key: string;
   value: string;
@@ -127,6 +73,7 @@ interface Explained {
     name?: string;
     file?: string;
     line?: number;
+    version?: string;
     limit: string;
     shadow_mode?: boolean;
     buckets?: { family: string; key: string; quota: string }[];
@@ -212,7 +159,7 @@ function Answer({ of }: { of: Explained }) {
             <div>
               <dt>Written in</dt>
               <dd>
-                {of.rule.file}, line {of.rule.line}
+                <Origin file={of.rule.file} line={of.rule.line} version={of.rule.version} />
               </dd>
             </div>
           )}
