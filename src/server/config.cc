@@ -64,10 +64,10 @@ constexpr std::array kSettings = {
             &Config::store},
     Setting{"store-deadline", "DURATION",
             "The longest that a request waits for the shared store, all in; then on_store_failure decides.",
-            &Config::store_deadline},
+            &Config::store_deadline, 1'000'000},
     Setting{"store-queue", "N",
             "Asks of one loop that wait for the shared store at one time; for more on_store_failure decides.",
-            &Config::store_queue, 1, 1'000'000'000},
+            &Config::store_queue, 64, 1'000'000'000},
     Setting{"store-instances", "N",
             "Servers that share the store. While it is away, on_store_failure: local lets each of them "
             "grant 1/N of a quota. 0: as many as the store saw last.",
@@ -264,7 +264,12 @@ struct Set {
     config.*m = text;
     return Done{};
   }
-  Status operator()(Duration Config::* m) const { return take(m, parse_duration(text)); }
+  Status operator()(Duration Config::* m) const {
+    auto value = parse_duration(text);
+    if (value && value->count() < setting.min)
+      return bad(text, "at least " + duration_text(Duration(setting.min)));
+    return take(m, std::move(value));
+  }
   Status operator()(Bytes Config::* m) const {
     auto value = parse_bytes(text);
     if (value && (value->count < setting.min || value->count > setting.max))

@@ -118,7 +118,7 @@ struct Setting {
   std::string_view value;  ///< What stands for the value in the help: ADDR, FILE, N, …
   std::string_view help;
   Member member;
-  std::int64_t min = 0;  ///< Of numbers.
+  std::int64_t min = 0;  ///< Of numbers; of durations in nanoseconds.
   std::int64_t max = INT64_MAX;
 
   std::string key() const;       ///< In sluice.yaml.

@@ -62,9 +62,9 @@ TEST_F(ConfigLoad, EnvironmentNamesTheFileAndAFlagNamesAnother) {
 }
 
 TEST_F(ConfigLoad, AllProblemsAreTold) {
-  const auto loaded =
-      load({{"threads", "many"}}, "respp: none\nhttp: 8080\nlimits: {a: {quota: 1/s}}\noutput_max: 1\n",
-           {{"SLUICE_DRAIN_TIME", "soon"}});
+  const auto loaded = load({{"threads", "many"}, {"store-deadline", "0"}},
+                           "respp: none\nhttp: 8080\nlimits: {a: {quota: 1/s}}\noutput_max: 1\n",
+                           {{"SLUICE_DRAIN_TIME", "soon"}});
   std::string all;
   for (auto p : loaded.problems) {
     if (const auto at = p.find(".yaml"); at != std::string::npos) p = "F" + p.substr(at + 5);
@@ -76,7 +76,8 @@ TEST_F(ConfigLoad, AllProblemsAreTold) {
             "F:2:7: http: \"8080\" is no address: write host:port, unix:/path or none, as in 127.0.0.1:6380\n"
             "F:3:9: limits is a single value, found a map; it names the file that holds the limits\n"
             "F:4:13: output_max: \"1\" is not right: at least 1024 bytes\n"
-            "--threads: \"many\" is not right: a whole number from 0 to 1024\n");
+            "--threads: \"many\" is not right: a whole number from 0 to 1024\n"
+            "--store-deadline: \"0\" is not right: at least 1ms\n");
 }
 
 TEST(Config, EverySettingReadsWhatItPrints) {

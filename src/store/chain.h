@@ -70,6 +70,8 @@ bool decide_chain(std::span<Own> links) {
       const auto amount = looking && gives ? 0 : std::min(most, link.ask->amount);
       const auto s = step(link.rate, looking ? Op::peek : link.ask->op, amount, get(link), longest);
       *link.decision = decide(link.rate, s);
+      if (looking && gives)
+        link.decision->outcome = Outcome::allowed, link.decision->retry_after = Duration{0};
       all &= s.outcome == Outcome::allowed;
       if (link.ask->op == Op::take_up_to) fewest = std::min(fewest, s.granted);
       if (s.changed) put(link, s.ahead);

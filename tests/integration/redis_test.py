@@ -72,7 +72,7 @@ class Shared(unittest.TestCase):
                 self.assertGreater(wait["due_after"], 30)
                 held = ask(other, "hold", cost=1)
                 self.assertFalse(held["allowed"])
-                self.assertEqual(redis.ask("TYPE", "sluice:{api:k}#1"), b"+string")
+                self.assertEqual(redis.ask("TYPE", "sluice:#1{api:k}"), b"+string")
 
     def test_refusals_are_answered_from_memory_for_a_while(self):
         with Redis(self.program) as redis, shared(redis, "--threads", "1", "--refusals-kept", "20s", http="127.0.0.1:0") as server:
@@ -165,7 +165,7 @@ class Shared(unittest.TestCase):
                     answer = post(server, "/v1/refund", refund)
                     self.assertEqual((answer["allowed"], answer["applied"], answer["remaining"]), (True, applied, 4))
                 self.assertEqual(post(two, "/v1/refund", refund | {"key": "b"})["applied"], True)
-                self.assertGreater(int(redis.ask("PTTL", "sluice:{api:a}!order 7")[1:]), 0)
+                self.assertGreater(int(redis.ask("PTTL", "sluice:!7{api:a}order 7")[1:]), 0)
 
     def test_what_was_decided_without_the_store_says_so(self):
         files = tempfile.TemporaryDirectory()

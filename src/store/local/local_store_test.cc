@@ -121,6 +121,8 @@ TEST(LocalStore, ARefundWithAnIdIsDoneOnce) {
   EXPECT_EQ(again[0].remaining, 2);
   EXPECT_FALSE(again[2].allowed());
   EXPECT_EQ(refund("y", 1, Time(1s))[0].remaining, 3);
+  EXPECT_TRUE(f.one("k", q, Op::charge, 20, Time(1s)).allowed());
+  EXPECT_TRUE(refund("x", 1, Time(1s))[0].allowed()) << "a refund passes whatever it finds, a debt too";
   EXPECT_TRUE(refund("x", 1, Time(kOnceKept))[2].allowed());  // Forgotten.
 }
 

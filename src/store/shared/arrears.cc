@@ -24,7 +24,7 @@ Debt::Debt(const Ask& ask)
 
 Arrears::Arrears() : process_(random_seed()) {}
 
-void Arrears::note(const Ask& ask, std::int64_t granted) {
+void Arrears::note(const Ask& ask, std::int64_t granted, std::int64_t instances) {
   const std::lock_guard lock(mutex_);
   const Name name{ask.family->name, std::string(ask.key)};
   auto it = debts_.find(name);
@@ -36,6 +36,7 @@ void Arrears::note(const Ask& ask, std::int64_t granted) {
     it = debts_.emplace(name, Debt(ask)).first;
   }
   Debt& debt = it->second;
+  debt.instances = owes(debt) ? std::min(debt.instances, instances) : instances;
   if (!owes(debt)) owing_.fetch_add(1, relaxed);
   debt.quota = *ask.quota;  // The latest.
   debt.later_ += granted;

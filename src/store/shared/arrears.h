@@ -34,8 +34,9 @@ class Debt {
   Family ids;
   std::string key;
   Quota quota;
-  std::int64_t granted = 0;  ///< Since the charge before.
-  std::int64_t tokens = 0;   ///< To be charged, under `id_key`. 0: not yet found out.
+  std::int64_t instances = 1;  ///< Whose share of it granted: where that changed, the largest share.
+  std::int64_t granted = 0;    ///< Since the charge before.
+  std::int64_t tokens = 0;     ///< To be charged, under `id_key`. 0: not yet found out.
   std::string id_key;
 
  private:
@@ -60,8 +61,8 @@ class Arrears {
   /// are kept.
   std::uint64_t forgotten() const { return forgotten_.load(std::memory_order_relaxed); }
 
-  /// The bucket has granted `granted` tokens by itself.
-  void note(const Ask& ask, std::int64_t granted);
+  /// The bucket has granted `granted` tokens by itself, from a share of one of so many instances.
+  void note(const Ask& ask, std::int64_t granted, std::int64_t instances = 1);
 
   /// A debt to charge: the caller's until settled(). Null: there is none, or somebody has it already.
   Debt* take(const Family& family, std::string_view key);

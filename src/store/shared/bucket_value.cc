@@ -91,18 +91,22 @@ std::string write_value(Int128 ahead, std::int64_t clock_us, std::int64_t expiry
   return value;
 }
 
+// Keys and ids are any bytes, and clients choose them: which of a limit's quotas it is, or how long the id
+// is, stands before them, so that no two buckets have one key.
 void append_bucket_key(const Family& family, std::string_view key, std::string& out) {
   std::string_view id;
+  out.append("sluice:");
   if (family.once) {
     const auto parts = split_once_key(key);
     key = parts.key, id = parts.id;
+    out.append("!").append(std::to_string(id.size()));
   }
-  out.append("sluice:{");
+  if (family.quota > 0) out.append("#").append(std::to_string(family.quota));
+  out.append("{");
   if (!family.tag.empty()) out.append(family.tag).append("}");
   out.append(family.limit).append(":").append(key);
   if (family.tag.empty()) out.append("}");
-  if (family.quota > 0) out.append("#").append(std::to_string(family.quota));
-  if (family.once) out.append("!").append(id);
+  out.append(id);
 }
 
 }  // namespace sluice::store

@@ -6,10 +6,12 @@
 #include <array>
 #include <cmath>
 #include <deque>
+#include <set>
 
 #include "model_server.h"
 #include "store/chain.h"
 #include "store/local/local_store.h"
+#include "store/once.h"
 #include "store/shared/script.h"
 #include "store/shared/testing.h"
 
@@ -215,6 +217,29 @@ TEST(Call, WhatIsGivenBackIsNotGrantedTwice) {
 }
 
 // With nobody else about it is as if nothing had been charged.
+// Clients choose keys and ids.
+TEST(BucketKey, NoTwoBucketsHaveOne) {
+  std::vector<std::string> texts{""};
+  for (std::size_t i = 0; texts[i].size() < 3; ++i)
+    for (const char c : {'a', '}', '{', '#', '!', '1', ':'}) texts.push_back(texts[i] + c);
+  Family first("l"), second("l", 1), tagged("d.r"), tagged_second("d.r", 1);
+  tagged.tag = tagged_second.tag = "d";
+  const Family ids = Family::of_ids("l", OnFailure::deny);
+  std::set<std::string> seen;
+  const auto add = [&](const Family& family, std::string_view key) {
+    std::string name;
+    append_bucket_key(family, key, name);
+    EXPECT_TRUE(name.starts_with("sluice:"));
+    EXPECT_TRUE(seen.insert(name).second) << name;
+  };
+  for (const auto& key : texts) {
+    for (const Family* family : {&first, &second, &tagged, &tagged_second}) add(*family, key);
+    if (key.size() > 2) continue;
+    for (const auto& id : texts)
+      if (!id.empty()) add(ids, once_key(key, id));
+  }
+}
+
 TEST(Call, WhatIsGivenBackAtOnceIsAllOfIt) {
   const Quota quota = *Quota::parse("7/min burst 30");
   std::int64_t now_us = kNow;

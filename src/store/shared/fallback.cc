@@ -16,6 +16,8 @@ struct Now final : Completion {
   void decided() override {}
 };
 
+bool may_refuse(Op op) { return op != Op::charge && op != Op::refund && op != Op::reset; }
+
 void without_a_count(const Chain& chain, bool allow) {
   for (std::size_t i = 0; i < chain.asks.size(); ++i) {
     const Ask& ask = chain.asks[i];
@@ -25,11 +27,22 @@ void without_a_count(const Chain& chain, bool allow) {
         (ask.op == Op::take || ask.op == Op::reserve || ask.op == Op::peek) && ask.amount > d.capacity;
     if (never)
       d.outcome = Outcome::never, d.retry_after = kNever;
-    else if (!allow)
+    else if (!allow && may_refuse(ask.op))
       d.outcome = Outcome::refused, d.retry_after = kComeAgain;
-    else if (ask.op != Op::peek && ask.op != Op::refund && ask.op != Op::reset)
+    else if (ask.op == Op::take_up_to)
+      d.granted = std::min(ask.amount, d.capacity);
+    else if (ask.op == Op::take || ask.op == Op::reserve || ask.op == Op::charge)
       d.granted = ask.amount;
     if (allow) d.remaining = d.capacity;
+  }
+}
+
+/// Its id would be known here alone: later, in the store, it would be done again.
+void not_done(const Chain& chain) {
+  for (std::size_t i = 0; i < chain.asks.size(); ++i) {
+    Decision& d = chain.decisions[i] = {};
+    d.capacity = chain.asks[i].quota->capacity();
+    if (chain.asks[i].family->once) d.outcome = Outcome::refused, d.retry_after = kComeAgain;
   }
 }
 
@@ -51,12 +64,15 @@ void Fallback::share_among(std::int64_t instances) {
 }
 
 void Fallback::decide(const Chain& chain, Time now) {
-  bool deny = false, allow = true;
+  bool deny = false, allow = true, once = false;
   for (const Ask& ask : chain.asks) {
+    once |= ask.family->once;
     deny |= ask.family->on_failure == OnFailure::deny;
     allow &= ask.family->on_failure == OnFailure::allow;
   }
-  if (deny || allow) {
+  if (once) {
+    not_done(chain);
+  } else if (deny || allow) {
     without_a_count(chain, !deny);
     for (const Decision& d : chain.decisions) uncounted_ += static_cast<std::uint64_t>(d.granted);
   } else {
@@ -74,18 +90,19 @@ void Fallback::decide_here(const Chain& chain, Time now) {
   Now done;
   Batch batch{.asks = mine, .decisions = chain.decisions, .now = now};
   local_.decide(batch, done);
-  if (arrears_ == nullptr) return;
-  for (std::size_t i = 0; i < chain.asks.size(); ++i)
-    if (chain.decisions[i].granted > 0 && !chain.asks[i].family->once)
-      arrears_->note(chain.asks[i], chain.decisions[i].granted);
+  for (std::size_t i = 0; i < chain.asks.size(); ++i) {
+    const Ask& ask = chain.asks[i];
+    Decision& d = chain.decisions[i];
+    d.capacity = ask.quota->capacity();
+    if (d.outcome == Outcome::never && ask.amount <= d.capacity)  // More than this share, not than the quota.
+      d.outcome = Outcome::refused, d.retry_after = kComeAgain;
+    if (d.granted > 0 && arrears_ != nullptr) arrears_->note(ask, d.granted, instances_);
+  }
 }
 
 std::int64_t Fallback::owed(const Debt& debt, Time now) {
-  const Ask look{.key = debt.key,
-                 .family = &debt.family,
-                 .quota = instances_ > 1 ? &share(debt.quota) : &debt.quota,
-                 .amount = 0,
-                 .op = Op::peek};
+  const Quota granted_by = share_of(debt.quota, debt.instances);
+  const Ask look{.key = debt.key, .family = &debt.family, .quota = &granted_by, .amount = 0, .op = Op::peek};
   Decision d;
   Now done;
   Batch batch{.asks = {&look, 1}, .decisions = {&d, 1}, .now = now};

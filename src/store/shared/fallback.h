@@ -4,6 +4,9 @@
 //     local  a bucket in this process with this instance's share of the quota: of n instances each has 1/n of
 //            the capacity (at least one token) and of the rate. Together they admit at most what the quota
 //            allows, if n is right; each alone never more than its share.
+//
+// What never refuses (charge, refund, reset) is answered as done, and a refund or reset changes nothing but
+// the local share. What is to be done once (once.h) is not done, and says so: it is to be asked for again.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "store/local/local_store.h"
+#include "store/once.h"
 
 namespace sluice::store {
 namespace {
@@ -46,6 +47,53 @@ TEST_F(FallbackTest, LocalGrantsThisInstancesShare) {
   for (int i = 1; i <= 4; ++i)
     granted += ask(of_four, here, Op::take, 1, kNow + std::chrono::milliseconds(400 * i)).allowed();
   EXPECT_EQ(granted, 6);  // 10/s / 4: one in 400 ms.
+}
+
+TEST_F(FallbackTest, AllowGrantsPartsOfTheCapacityAtMost) {
+  EXPECT_EQ(ask(one, allow, Op::take_up_to, 100).granted, 8);
+}
+
+TEST_F(FallbackTest, WhatNeverRefusesIsNotRefused) {
+  for (const Op op : {Op::charge, Op::refund, Op::reset}) EXPECT_TRUE(ask(one, deny, op).allowed());
+  EXPECT_FALSE(ask(one, deny, Op::peek).allowed());
+}
+
+TEST_F(FallbackTest, WhatIsMoreThanTheShareMayPassLater) {
+  const auto d = ask(of_four, here, Op::take, 3);
+  EXPECT_EQ(d.outcome, Outcome::refused);
+  EXPECT_EQ(d.retry_after, std::chrono::seconds(1));
+  EXPECT_EQ(d.capacity, 8);
+  EXPECT_EQ(ask(of_four, here, Op::take, 9).outcome, Outcome::never);
+}
+
+// It would be done once here, and again in the store.
+TEST_F(FallbackTest, WhatIsToBeDoneOnceIsNotDone) {
+  for (const Family* family : {&allow, &deny, &here}) {
+    (void)ask(one, *family, Op::take, 4);
+    const Family ids = Family::of_ids(family->limit, family->on_failure);
+    const std::string id = once_key("k", "order 7");
+    const std::vector<Ask> asks{
+        {.key = "k", .family = family, .quota = &quota, .amount = 4, .op = Op::refund, .with_next = true},
+        {.key = id, .family = &ids, .quota = &once_quota()}};
+    std::vector<Decision> decisions(2);
+    one.decide({asks, decisions, nullptr}, kNow);
+    EXPECT_TRUE(decisions[0].allowed());
+    EXPECT_FALSE(decisions[1].allowed()) << "it is to be asked for again";
+    EXPECT_EQ(decisions[1].origin, Origin::degraded);
+  }
+  EXPECT_EQ(ask(one, here, Op::peek, 0).remaining, 4);
+}
+
+// How many share the store is learned late: what was granted before was granted all the same.
+TEST_F(FallbackTest, WhatIsOwedIsByTheShareThatGrantedIt) {
+  Arrears arrears;
+  Fallback fallback{local, 1, &arrears};
+  EXPECT_EQ(ask(fallback, here, Op::take, 8).granted, 8);
+  fallback.share_among(4);
+  Debt* const debt = arrears.take(here, "k");
+  ASSERT_NE(debt, nullptr);
+  EXPECT_EQ(fallback.owed(*debt, kNow), 8);
+  EXPECT_EQ(fallback.owed(*debt, kNow + std::chrono::milliseconds(300)), 5);
 }
 
 TEST_F(FallbackTest, OfSeveralLimitsTheStrictestRuleHoldsForAll) {

@@ -140,7 +140,7 @@ TEST_F(Repay, AChargeInDoubtIsRepeatedAndDoneOnce) {
   server.model.watch(
       [&](std::string_view key, int what, double cost_us, double, double, std::int64_t times, std::int64_t) {
         if (what == 2 && times > 0) charged += static_cast<std::int64_t>(cost_us) / 100'000;
-        EXPECT_TRUE(key.starts_with("sluice:{api:k}"));
+        EXPECT_TRUE(key.find("{api:k}") != key.npos) << key;
       });
   for (int i = 0; i < 20; ++i) {
     run(events.now() + 100ms);
