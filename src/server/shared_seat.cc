@@ -191,7 +191,8 @@ void SharedSeat::publish() {
   numbers_.leased.store(s.leases.asks, relaxed);
   numbers_.lease_charged.store(s.leases.charged, relaxed);
   numbers_.lease_spent.store(s.leases.spent, relaxed);
-  numbers_.degraded.store(s.degraded - probe_.degraded, relaxed);
+  const std::uint64_t degraded = s.degraded - probe_.degraded;
+  log_.decided_without(degraded - numbers_.degraded.exchange(degraded, relaxed), Clock::now());
   numbers_.unknown.store(s.lane.unknown, relaxed);
   numbers_.unknown_tokens.store(s.lane.unknown_tokens, relaxed);
   numbers_.uncounted.store(s.uncounted, relaxed);

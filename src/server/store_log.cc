@@ -1,5 +1,6 @@
 #include "server/store_log.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -54,6 +55,16 @@ void StoreLog::trouble(std::string_view what, Time now) {
   if (!left_out) return;
   write_(Level::warning,
          "store: " + place_ + ": " + std::string(what) + others(*left_out, "other failed calls"));
+}
+
+void StoreLog::decided_without(std::uint64_t requests, Time now) {
+  const std::scoped_lock lock(mutex_);
+  if (requests > 0 && without_ == 0) without_since_ = std::max(without_since_, now);
+  without_ += requests;
+  if (without_ == 0 || now - without_since_ < kOneMore) return;
+  write_(Level::warning, "store: " + place_ + ": " + std::to_string(std::exchange(without_, 0)) +
+                             " requests were decided without it in the last minute");
+  without_since_ = now;
 }
 
 }  // namespace sluice::server

@@ -1,7 +1,7 @@
 // store_log.h: what the log is told of the shared store, once for all loops: whether it is there, and why
 // calls fail. A store that comes and goes is told of a few times, then once a minute; failed calls once a
-// minute. What was left out is counted in the next line. Thread-safe; called for failures alone. Time is an
-// argument.
+// minute, and so how many requests were decided without it. What was left out is counted in the next line.
+// Thread-safe; called for failures alone. Time is an argument.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,9 @@ class StoreLog {
   void look(Time now);
   /// A call failed.
   void trouble(std::string_view what, Time now);
+  /// So many requests more were decided without the store. The first line comes after a minute: why, has been
+  /// told.
+  void decided_without(std::uint64_t requests, Time now);
 
  private:
   void tell_down(Time now);
@@ -41,6 +44,8 @@ class StoreLog {
   std::string why_;  // Down; empty once it is told.
   LineLimit downs_;
   LineLimit troubles_;
+  std::uint64_t without_ = 0;  // Requests, not yet told.
+  Time without_since_{};
 };
 
 }  // namespace sluice::server

@@ -57,6 +57,16 @@ TEST_F(StoreLogTest, ADownThatLastsIsToldInTheEnd) {
   EXPECT_EQ(lines().size(), 1);
 }
 
+TEST_F(StoreLogTest, WhatIsDecidedWithoutItIsToldOnceAMinute) {
+  for (int i = 0; i < 150; ++i) log_.decided_without(i % 2 == 0 ? 10 : 0, now_ + i * 1s);
+  EXPECT_EQ(lines(), (std::vector<std::string>{
+                         "store: redis://h: 310 requests were decided without it in the last minute",
+                         "store: redis://h: 310 requests were decided without it in the last minute",
+                     }));
+  for (int i = 150; i < 400; ++i) log_.decided_without(0, now_ + i * 1s);
+  EXPECT_EQ(lines().size(), 1u);  // The rest.
+}
+
 TEST_F(StoreLogTest, FailedCallsAreToldOnceAMinute) {
   for (int i = 0; i < 100; ++i) log_.trouble("OOM", now_);
   EXPECT_EQ(lines(), std::vector<std::string>{"store: redis://h: OOM"});
