@@ -112,6 +112,14 @@ class PackageTest(unittest.TestCase):
             ! [ -e /etc/sluice ] && ! [ -e /etc/default/sluice ] && ! [ -e /var/lib/sluice ]
             ! find /etc/systemd -name 'sluice*' | grep . """)
 
+    @unittest.skipUnless(COPIES, "needs root and overlay mounts")
+    def test_a_user_that_is_there_already_is_kept(self):
+        """The image's own, with a number that no system user gets."""
+        text = (ROOT / "packaging/container/Dockerfile").read_text().replace("\\\n", " ")
+        makes_user = re.search(r"^RUN (groupadd .*? && useradd .*?) &&", text, re.M)[1]
+        said = self.inside(f"{makes_user}\ndpkg --no-triggers -i $DEB >/dev/null\nid -u sluice; stat -c %u /var/lib/sluice")
+        self.assertEqual(said.split(), ["10001", "10001"])
+
     @unittest.skipUnless(COPIES and shutil.which("gcc"), "needs root, overlay mounts and gcc")
     def test_the_librarys_packages(self):
         shutil.copy(ROOT / "examples/c/limiter.c", self.out)
