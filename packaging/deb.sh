@@ -2,21 +2,11 @@
 # deb.sh BUILD OUT: what BUILD holds as Debian packages in OUT: sluice (the server), libsluice1 and libsluice-dev.
 #
 # Plain dpkg-deb: what CPack would have to be told (conffiles, scripts, three packages of one build) is as much text as this.
-set -euo pipefail
-umask 022
-source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-version=$(sed -n 's/^project(sluice VERSION \([0-9.]*\).*/\1/p' "$source/CMakeLists.txt")
 abi=$(sed -n 's/^#define SLUICE_ABI //p' "$source/include/sluice.h")
 architecture=$(dpkg --print-architecture)
 maintainer="${DEBFULLNAME:-Sluice maintainers} <${DEBEMAIL:-sluice@localhost}>"
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$source" log -1 --format=%ct 2>/dev/null || date +%s)}
-export SOURCE_DATE_EPOCH  # Two builds of one commit make the same bytes.
 
 stage() { cmake --install "$build" --prefix "$1/usr" --component "$2" --strip >/dev/null; }
 

@@ -4,16 +4,9 @@
 #
 # What Debian has as a static library is linked in: TLS, protobuf, HTTP/2, regular expressions, YAML, zlib. The others lie
 # beside it in lib/, and the C++ runtime with them: they share it, so the program must not have one of its own.
-set -euo pipefail
-umask 022
-source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-version=$(sed -n 's/^project(sluice VERSION \([0-9.]*\).*/\1/p' "$source/CMakeLists.txt")
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
 name="sluice-$version-linux-$(uname -m)"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 root="$work/$name"
 system='^(linux-vdso|ld-linux|libc|libm|libpthread|libdl|librt)[-.]'
 
@@ -37,9 +30,22 @@ bundle() {
   done
 }
 
+# What the owners say of their work, of Sluice and of what is linked in or lies in lib/, as Debian has it.
+licences() {
+  local file package
+  install -D -m 644 "$source/packaging/deb/copyright" "$root/share/doc/sluice/copyright"
+  {
+    sed -n '/^# build/,/^# tests/p' "$source/packages.txt" | grep -- '-dev$' | grep -v '^dpkg'
+    for file in "$root"/lib/*; do dpkg -S "*/${file##*/}" | sed 's/:.*//'; done
+  } | sort -u | while read -r package; do
+    install -D -m 644 "/usr/share/doc/$package/copyright" "$root/share/doc/$package/copyright"
+  done
+}
+
 mkdir -p "$root"/{bin,lib,etc,share}
 link
 bundle
+licences
 cp -r "$source/packaging/systemd" "$root/share/systemd"
 mkdir -p "$root/share/monitoring"
 cp "$source"/packaging/prometheus/alerts.yaml "$source"/packaging/grafana/sluice.json "$root/share/monitoring"
@@ -49,8 +55,8 @@ mkdir -p "$root/share/man/man1" "$root/share/bash-completion/completions"
 "$root/bin/sluice" completion bash >"$root/share/bash-completion/completions/sluice"
 cat >"$root/README" <<TEXT
 Sluice $version. bin/sluice serve starts the server; bin/sluice help tells the rest, as do the manual pages in share/man.
+The licences of what is in it are in share/doc.
 bin/ and lib/ stay side by side; they may lie anywhere. From the system the program needs the C library alone ($(ldd --version | sed -n '1s/.* //p') or later).
 TEXT
-epoch=${SOURCE_DATE_EPOCH:-$(git -C "$source" log -1 --format=%ct 2>/dev/null || date +%s)}
-tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$epoch" -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
+tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
 echo "$out/$name.tar.gz"

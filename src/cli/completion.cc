@@ -35,6 +35,12 @@ std::string bash_completion(const CLI::App& program) {
          "  case \"${COMP_WORDS[1]}\" in\n" +
          cases +
          "  esac\n"
+         "  if [ \"${COMP_WORDS[1]} $COMP_CWORD\" = \"help 2\" ] && [[ \"$current\" != -* ]]; then\n"
+         "    COMPREPLY=($(compgen -W \"" +
+         names +
+         "\" -- \"$current\"))\n"
+         "    return\n"
+         "  fi\n"
          "  case \"$current\" in\n"
          "    -*) COMPREPLY=($(compgen -W \"$words\" -- \"$current\")) ;;\n"
          "    *) COMPREPLY=($(compgen -f -- \"$current\")) ;;\n"

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import yaml
-from harness import Server
+from harness import Server, run
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "packaging/container"
@@ -43,7 +43,25 @@ class ContainerTest(unittest.TestCase):
             ports = {p["name"]: p["containerPort"] for p in box["ports"]}
             self.assertEqual(ports, {d: int(box["args"][box["args"].index("--" + d) + 1].split(":")[1]) for d in server.addresses})
             self.assertEqual({p["targetPort"] for p in documents["Service"]["spec"]["ports"]}, set(ports))
-            self.assertIn(f"runAsUser: {pod['securityContext']['runAsUser']}", (FOLDER / "kubernetes.yaml").read_text())
+
+    def test_the_manifest_holds_together(self):
+        """What a cluster would refuse, or take and never serve: names that meet none, a user that is not the image's, probes that kill a slow start."""
+        documents = {d["kind"]: d for d in yaml.safe_load_all((FOLDER / "kubernetes.yaml").read_text())}
+        self.assertEqual({k: d["apiVersion"] for k, d in documents.items()}, {"ConfigMap": "v1", "Deployment": "apps/v1", "Service": "v1"})
+        spec = documents["Deployment"]["spec"]
+        labels, pod = spec["template"]["metadata"]["labels"], spec["template"]["spec"]
+        for selector in (spec["selector"]["matchLabels"], documents["Service"]["spec"]["selector"]):
+            self.assertLessEqual(selector.items(), labels.items())
+        box = pod["containers"][0]
+        self.assertEqual({m["name"] for m in box["volumeMounts"]}, {v["name"] for v in pod["volumes"]})
+        self.assertEqual({v["configMap"]["name"] for v in pod["volumes"]}, {documents["ConfigMap"]["metadata"]["name"]})
+        user = re.search(r"^USER (\d+):(\d+)$", (FOLDER / "Dockerfile").read_text(), re.M)
+        self.assertEqual((pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]), (int(user[1]), int(user[2])))
+        self.assertGreaterEqual(box["startupProbe"]["periodSeconds"] * box["startupProbe"]["failureThreshold"], 60)
+        drain = re.search(r"--drain-time DURATION=(\d+)s", run("serve", "--help")[1])
+        self.assertGreater(pod["terminationGracePeriodSeconds"], int(drain[1]))
+        version = re.search(r"project\(sluice VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text())[1]
+        self.assertTrue(box["image"].endswith(f"/sluice:{version}"), box["image"])
 
     def test_the_dockerfile(self):
         text = (FOLDER / "Dockerfile").read_text().replace("\\\n", " ")

@@ -56,6 +56,18 @@ class ManualTest(unittest.TestCase):
                 self.assertIn(example, shown, command)
         self.assertIn(r"'%s\en'", run("help", "--man", "eval")[1])
 
+    def test_completion_offers_every_option_of_every_command(self):
+        ask = run("completion", "bash")[1] + '\ncomplete() { COMP_WORDS=(sluice "$@"); COMP_CWORD=$#; COMPREPLY=(); _sluice; echo "${COMPREPLY[@]}"; }\n'
+        asked = [("",), ("help", ""), *((command, "-") for command in commands())]
+        script = ask + "".join(f"complete {' '.join(repr(w) for w in words)}\n" for words in asked)
+        lines = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=WAIT).stdout.split("\n")
+        offered = dict(zip(asked, (set(line.split()) for line in lines)))
+        self.assertLessEqual(set(commands()), offered[("",)])
+        self.assertEqual(set(commands()), offered[("help", "")])
+        for command in commands():
+            told = set(re.findall(r"^  (?:-\w,)?(--[\w-]+)", run(command, "--help")[1], re.M))
+            self.assertEqual(told, offered[(command, "-")], command)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +112,14 @@ class PackageTest(unittest.TestCase):
             ! [ -e /etc/sluice ] && ! [ -e /etc/default/sluice ] && ! [ -e /var/lib/sluice ]
             ! find /etc/systemd -name 'sluice*' | grep . """)
 
+    @unittest.skipUnless(COPIES, "needs root and overlay mounts")
+    def test_a_user_that_is_there_already_is_kept(self):
+        """The image's own, with a number that no system user gets."""
+        text = (ROOT / "packaging/container/Dockerfile").read_text().replace("\\\n", " ")
+        makes_user = re.search(r"^RUN (groupadd .*? && useradd .*?) &&", text, re.M)[1]
+        said = self.inside(f"{makes_user}\ndpkg --no-triggers -i $DEB >/dev/null\nid -u sluice; stat -c %u /var/lib/sluice")
+        self.assertEqual(said.split(), ["10001", "10001"])
+
     @unittest.skipUnless(COPIES and shutil.which("gcc"), "needs root, overlay mounts and gcc")
     def test_the_librarys_packages(self):
         shutil.copy(ROOT / "examples/c/limiter.c", self.out)
@@ -198,6 +207,38 @@ class PackageTest(unittest.TestCase):
                 self.assertIn("allowed; 19 of 20 left", said.stdout)
                 server.terminate()
                 self.assertEqual(server.wait(WAIT), 0)
+
+    @unittest.skipUnless(COPIES, "needs root and mounts")
+    def test_the_tarball_runs_where_there_is_nothing_else(self):
+        """A root with the C library, /proc (which tells the loader where the program lies) and nothing besides: no shell, no /etc, no /dev."""
+        with tempfile.TemporaryDirectory(prefix="sluice-bare-") as root:
+            subprocess.run(["tar", "-xzf", next(self.out.glob("*.tar.gz")), "-C", root], check=True)
+            next(Path(root).iterdir()).rename(Path(root, "sluice"))
+            needed = subprocess.run(["ldd", *Path(root, "sluice/lib").iterdir(), Path(root, "sluice/bin/sluice")], capture_output=True, text=True, check=True)
+            for path in set(re.findall(r"(/\S+) \(0x", needed.stdout)):
+                if os.path.basename(path) in SYSTEM_LIBRARIES:
+                    Path(root + os.path.dirname(path)).mkdir(parents=True, exist_ok=True)
+                    shutil.copy(path, root + path)
+            for name in ("proc", "tmp"):
+                Path(root, name).mkdir()
+            script = 'mount --rbind /proc "$0/proc" && exec chroot "$0" /sluice/bin/sluice "$@"'
+            inside = [shutil.which("unshare"), "-m", "/bin/bash", "-c", "PATH=/usr/sbin:/usr/bin:/sbin:/bin; " + script, root]
+            server = subprocess.Popen([*inside, "serve", "--resp", "unix:/tmp/s", "--http", "127.0.0.1:0", "--grpc", "none", "--limits",
+                                       "/sluice/etc/limits.yaml", "--snapshot", "/tmp/buckets"], env={}, stdout=subprocess.PIPE, text=True)
+            with server:
+                lines = [server.stdout.readline() for _ in range(3)]
+                self.assertEqual(lines[2], "sluice: ready\n")
+                said = subprocess.run([*inside, "take", "--server", "unix:/tmp/s", "example", "alice"], capture_output=True, text=True, env={}, check=True)
+                self.assertIn("allowed; 19 of 20 left", said.stdout)
+                with urllib.request.urlopen(f"http://{lines[1].split()[-1]}/ui", timeout=WAIT) as page:
+                    self.assertIn(b"<title>Sluice</title>", page.read())
+                server.terminate()
+                self.assertEqual(server.wait(WAIT), 0)
+
+    def test_the_tarball_states_licences(self):
+        listed = subprocess.run(["tar", "-tzf", next(self.out.glob("*.tar.gz"))], capture_output=True, text=True, check=True).stdout
+        told = set(re.findall(r"share/doc/([^/]+)/copyright", listed))
+        self.assertLessEqual({"sluice", "libssl-dev", "zlib1g-dev", "libstdc++6"}, told)
 
 
 if __name__ == "__main__":

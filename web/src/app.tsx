@@ -3,7 +3,7 @@ import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { access, forgetToken, giveToken, hasToken } from "./api.ts";
 import { useCell } from "./cell.ts";
-import { clock, count } from "./format.ts";
+import { clock } from "./format.ts";
 import { Frame, kViews, Lamp, type View } from "./frame.tsx";
 import { live, type Line } from "./live.ts";
 import { go, usePlace } from "./route.ts";
@@ -50,8 +50,7 @@ function Away() {
   if (line !== "live" || told?.store.state !== "away") return null;
   return (
     <p class="failure away" role="alert">
-      The store is away{storeSince !== undefined && ` since ${clock(storeSince)}`}: each limit's on_store_failure decides. {count(told.store.degraded)} decisions without it since the
-      server's start.
+      The store is away{storeSince !== undefined && ` since ${clock(storeSince)}`}: each limit's on_store_failure decides.
     </p>
   );
 }

@@ -40,7 +40,7 @@ function options(p: ChartProps, width: number, say: (index: number | null) => vo
   return {
     width,
     height: p.height ?? 220,
-    padding: [8, 4, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { size: 6 }, y: false },
     scales: {
@@ -85,11 +85,18 @@ export function Chart(props: ChartProps) {
   latest.current = props;
   const dark = useCell(theme);
   const shape = props.curves.map((c) => c.label + c.colour).join("|") + props.stepped + props.height + (wide(props) < 40_000);
-  const data = () => [latest.current.times, ...latest.current.curves.map((c) => c.values)] as uPlot.AlignedData;
+  const data = () => {
+    const { times, curves, stepped } = latest.current;
+    const all = [times, ...curves.map((c) => c.values)];
+    if (!stepped || times.length < 2) return all as uPlot.AlignedData;
+    // The last step is as wide as the others.
+    return all.map((row, i) => [...row, i === 0 ? 2 * times.at(-1)! - times.at(-2)! : row.at(-1)!]) as uPlot.AlignedData;
+  };
 
   const say = (index: number | null) => {
     const p = latest.current;
     if (!readout.current) return;
+    if (index !== null) index = Math.min(index, p.times.length - 1);
     const at = index === null ? undefined : p.times[index];
     const format = p.format ?? brief;
     readout.current.textContent =

@@ -53,7 +53,7 @@ function FileTable({ files, shown }: { files: File[]; shown: string }) {
             <th>file</th>
             <th class="wide-only">of</th>
             <th>version</th>
-            <th>loaded</th>
+            <th class="wide-only">loaded</th>
             <th class="number">rules</th>
             <th class="number wide-only">size</th>
           </tr>
@@ -68,7 +68,7 @@ function FileTable({ files, shown }: { files: File[]; shown: string }) {
               </th>
               <td class="wide-only muted">{f.kind}</td>
               <td class="mono">{f.version}</td>
-              <td class="muted">{moment(f.loaded)}</td>
+              <td class="wide-only muted">{moment(f.loaded)}</td>
               <td class="number">{count(f.rules_total)}</td>
               <td class="number wide-only muted">{bytes(f.bytes)}</td>
             </tr>
@@ -85,7 +85,8 @@ function Text({ file, version }: { file: string; version?: string }) {
 }
 function TextOf({ file }: { file: string }) {
   const { data, error } = useFiles(file);
-  const text = data?.files[0]?.text;
+  const found = data?.files[0];
+  const text = found?.text;
   return (
     <div class="text">
       <Failure error={error} />
@@ -93,7 +94,7 @@ function TextOf({ file }: { file: string }) {
       {text !== undefined && text !== null && (
         <>
           <p class="note">
-            As it was read, which a file that is changed and refused is not. <Copy text={text} />
+            As it was read at {moment(found!.loaded)}. What was changed since and refused is not in it. <Copy text={text} />
           </p>
           <pre class="numbered" tabIndex={0} aria-label={`Text of ${file}`}>
             {text.replace(/\n$/, "").split("\n").map((line, i) => (
@@ -127,18 +128,11 @@ function RulesOf({ file }: { file: File }) {
   const rules = file.rules as Rule[];
   const more = file.rules_total - rules.length;
   return (
-    <div class="scroll">
+    <>
+      <p class="muted origin">
+        domain <b>{rules[0]?.domain}</b>, <Origin file={file.file} version={file.version} />
+      </p>
       <table class="rules">
-        <thead>
-          <tr>
-            <th>
-              domain <b>{rules[0]?.domain}</b>
-            </th>
-            <th class="number">
-              <Origin file={file.file} version={file.version} />
-            </th>
-          </tr>
-        </thead>
         <tbody>
           {rules.map((r, i) => (
             <tr key={i}>
@@ -154,7 +148,7 @@ function RulesOf({ file }: { file: File }) {
         </tbody>
       </table>
       {more > 0 && <p class="note">{count(more)} more; the file's text has all of them.</p>}
-    </div>
+    </>
   );
 }
 

@@ -219,8 +219,8 @@ function Doors({ told, before }: { told: Told; before?: Told }) {
                 <th>door</th>
                 <th class="number">open</th>
                 <th class="number">requests /s</th>
-                <th class="number">in /s</th>
-                <th class="number">out /s</th>
+                <th class="number wide-only">in /s</th>
+                <th class="number wide-only">out /s</th>
                 <th class="number">turned away</th>
               </tr>
             </thead>
@@ -230,8 +230,8 @@ function Doors({ told, before }: { told: Told; before?: Told }) {
                   <th scope="row">{name}</th>
                   <td class="number">{brief(d.connections)}</td>
                   <td class="number">{brief(per(name, (n) => n.requests))}</td>
-                  <td class="number">{bytes(per(name, (n) => n.bytes_in))}</td>
-                  <td class="number">{bytes(per(name, (n) => n.bytes_out))}</td>
+                  <td class="number wide-only">{bytes(per(name, (n) => n.bytes_in))}</td>
+                  <td class="number wide-only">{bytes(per(name, (n) => n.bytes_out))}</td>
                   <td class={`number ${d.refused > 0 ? "refused" : "faint"}`}>{brief(d.refused)}</td>
                 </tr>
               ))}
@@ -245,9 +245,8 @@ function Doors({ told, before }: { told: Told; before?: Told }) {
 
 const kAsks: Record<string, string> = {
   store: "by the store",
-  lease: "from a lease",
-  refusal: "by a remembered refusal",
-  degraded: "without the store",
+  leased: "from a lease",
+  remembered: "by a remembered refusal",
 };
 
 function Store({ told, before, since }: { told: Told; before?: Told; since?: number }) {
@@ -259,10 +258,10 @@ function Store({ told, before, since }: { told: Told; before?: Told; since?: num
   if (store.kind === "shared") {
     const seen = since === undefined ? "" : ` since ${clock(since)}`;
     facts.push(["State", store.state === "up" ? `up${seen}` : <b class="bad">away{seen}: each limit's on_store_failure decides</b>]);
-    facts.push(["Decided without it", `${brief(degraded)} /s, ${count(store.degraded)} in all`]);
     if (store.instances !== undefined) facts.push(["Servers that share it", count(store.instances)]);
     for (const [name, n] of Object.entries(store.asks ?? {}))
-      facts.push([`Decided ${kAsks[name] ?? name.replaceAll("_", " ")}`, `${brief(per(n, before?.store.asks?.[name]))} /s`]);
+      if (name !== "degraded") facts.push([`Decided ${kAsks[name] ?? name.replaceAll("_", " ")}`, `${brief(per(n, before?.store.asks?.[name]))} /s`]);
+    facts.push(["Decided without it", `${brief(degraded)} /s, ${count(store.degraded)} in all`]);
   }
   facts.push([store.kind === "local" ? "Buckets not full" : "Local buckets not full", `${count(table.keys)} of ${count(table.max_keys)}`]);
   facts.push(["Evicted", table.evictions > 0 ? <b class="bad">{count(table.evictions)}: raise max_keys</b> : "none"]);
