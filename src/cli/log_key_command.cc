@@ -10,7 +10,8 @@
 
 #include "cli/app.h"
 #include "cli/commands.h"
-#include "server/refusal_log.h"
+#include "observe/key_hash.h"
+#include "server/config.h"
 
 namespace sluice::cli {
 
@@ -41,7 +42,7 @@ int run(const Options& o) {
   const auto& secret = loaded.config.log_key_secret;
   if (secret.empty())
     return fail("there is no log_key_secret: give the server's, by --config FILE or SLUICE_LOG_KEY_SECRET");
-  for (const auto& key : o.keys) std::printf("%s\n", server::key_hash(secret, key).c_str());
+  for (const auto& key : o.keys) std::printf("%s\n", observe::key_hash(secret, key).c_str());
   return kDone;
 }
 

@@ -11,13 +11,13 @@
 
 namespace sluice::cli {
 
-/// Keys come one by one and unechoed while this lives.
+/// Keys come one by one and unechoed while this lives, Ctrl-C among them: it would leave the terminal so.
 class RawTerminal {
  public:
   RawTerminal() : is_(::isatty(0) == 1 && ::tcgetattr(0, &before_) == 0) {
     if (!is_) return;
     termios raw = before_;
-    raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+    raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
     ::tcsetattr(0, TCSANOW, &raw);
   }
   RawTerminal(const RawTerminal&) = delete;
@@ -25,7 +25,7 @@ class RawTerminal {
   ~RawTerminal() {
     if (is_) ::tcsetattr(0, TCSANOW, &before_);
   }
-  /// Waits for `time` at most; the key that was typed, or 0.
+  /// Waits for `time` at most; the key that was typed, or 0; q if the terminal is gone.
   char key_within(Duration time) const {
     const Time until = Clock::now() + time;
     for (;;) {
@@ -33,8 +33,8 @@ class RawTerminal {
       if (left <= 0) return 0;
       pollfd in{.fd = is_ ? 0 : -1, .events = POLLIN, .revents = 0};
       char c = 0;
-      if (::poll(&in, 1, static_cast<int>(std::min<long>(left, 1'000'000))) > 0 && ::read(0, &c, 1) == 1)
-        return c;
+      if (::poll(&in, 1, static_cast<int>(std::min<long>(left, 1'000'000))) > 0)
+        return ::read(0, &c, 1) == 1 ? c : 'q';
     }
   }
 

@@ -11,6 +11,7 @@
 #include "cli/metrics_text.h"
 #include "cli/seen_text.h"
 #include "cli/terminal.h"
+#include "policy/limits_yaml.h"
 
 namespace sluice::cli {
 
@@ -71,28 +72,46 @@ std::string limits_json(const std::vector<Row>& rows) {
   return "{\"limits\":[" + list + "]}\n";
 }
 
-std::string limits_text(const std::vector<Row>& rows, std::size_t most) {
+/// The name has what the numbers leave of a line of `columns`.
+std::string limits_text(const std::vector<Row>& rows, std::size_t most, std::size_t columns) {
+  constexpr std::size_t kNumbers = 55, kNameMin = 12;
+  std::size_t longest = kNameMin;
+  for (const Row& r : rows) longest = std::max(longest, r.limit.size());
+  const auto room = columns > kNumbers + kNameMin ? columns - kNumbers : kNameMin;
+  const int name = static_cast<int>(std::min({longest, room, policy::kLimitNameMax}));
   char line[256];
-  std::snprintf(line, sizeof line, "%-32s %12s %12s %8s %16s %16s\n", "LIMIT", "ALLOWED/s", "REFUSED/s",
+  std::snprintf(line, sizeof line, "%-*s %10s %10s %8s %11s %11s\n", name, "LIMIT", "ALLOWED/s", "REFUSED/s",
                 "REFUSED", "ALLOWED ALL", "REFUSED ALL");
   std::string out(line);
   for (std::size_t i = 0; i < std::min(rows.size(), most); ++i) {
     const Row& r = rows[i];
     const double all = r.allowed_rate + r.refused_rate;
-    std::snprintf(line, sizeof line, "%-32.32s %12.1f %12.1f %7.1f%% %16.0f %16.0f\n", r.limit.c_str(),
-                  r.allowed_rate, r.refused_rate, all > 0 ? 100 * r.refused_rate / all : 0, r.allowed,
-                  r.refused);
+    std::snprintf(line, sizeof line, "%-*.*s %10.1f %10.1f %7.1f%% %11.0f %11.0f\n", name, name,
+                  r.limit.c_str(), r.allowed_rate, r.refused_rate, all > 0 ? 100 * r.refused_rate / all : 0,
+                  r.allowed, r.refused);
     out += line;
   }
   if (rows.empty()) out += "(no decision so far)\n";
   return out;
 }
 
-/// Lines below the heading; of no terminal: all.
-std::size_t lines_of_terminal() {
-  winsize size{};
-  if (::ioctl(1, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 40;
-  return std::max<std::size_t>(3, static_cast<std::size_t>(size.ws_row) - 4);
+struct Screen {
+  std::size_t lines = 40;  ///< Of rows: without the heading and what a page says above and below them.
+  std::size_t columns = 200;
+
+  static Screen now() {
+    constexpr int kOthers = 6;
+    winsize size{};
+    if (::ioctl(1, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return {};
+    return {static_cast<std::size_t>(std::max(3, size.ws_row - kOthers)), size.ws_col};
+  }
+};
+
+/// Over what is there, so that nothing flickers; a line too long for the screen is cut by it and not broken.
+void draw(const std::string& text) {
+  std::string out("\033[?7l\033[H");
+  for (const char c : text) out += c == '\n' ? std::string("\033[K\n") : std::string(1, c);
+  std::fputs((out + "\033[J\033[?7h").c_str(), stdout);
 }
 
 /// What is shown, from one look to the next.
@@ -109,13 +128,13 @@ class Top {
     return Done{};
   }
   /// Empty `by_`: the limits.
-  Result<std::string> page(std::size_t lines) {
-    if (!by_.empty()) return keys(lines);
+  Result<std::string> page(const Screen& screen) {
+    if (!by_.empty()) return keys(screen.lines);
     auto after = look(server_, way_);
     if (!after) return after.error();
     const auto rows = rows_between(before_.limits.empty() ? *after : before_, *after, sort_);
     before_ = std::move(*after);
-    return options_.json ? limits_json(rows) : limits_text(rows, lines);
+    return options_.json ? limits_json(rows) : limits_text(rows, screen.lines, screen.columns);
   }
   /// False: q.
   bool typed(char c) {
@@ -123,13 +142,14 @@ class Top {
     if (c == 'a') by_ = "asked";
     if (c == 'r') by_ = "refused";
     if (c == 's') sort_ = static_cast<Sort>((static_cast<int>(sort_) + 1) % 3);
-    return c != 'q';
+    constexpr char kControlC = 3;
+    return c != 'q' && c != kControlC;
   }
   std::string heading() const {
     const std::string view =
         by_.empty() ? std::string("limits by ") + kSortNames[static_cast<int>(sort_)] : "keys by " + by_;
     return "sluice at " + server_.text() + ", every " + options_.interval + ": " + view +
-           "   l limits, a keys that ask, r keys refused, s sort, q quit\n\n";
+           "\nl limits, a keys that ask, r keys refused, s sort, q quit\n\n";
   }
 
  private:
@@ -170,10 +190,14 @@ int top(const TopOptions& options) {
     if (wait) {
       if (!view.typed(terminal.key_within(*interval))) return kDone;
     }
-    const auto page = view.page(options.once ? SIZE_MAX : lines_of_terminal());
-    if (!page) return fail(page.error().message);
-    if (!plain) std::fputs(("\033[H\033[2J" + view.heading()).c_str(), stdout);
-    std::fputs(page->c_str(), stdout);
+    auto screen = Screen::now();
+    if (options.once) screen.lines = SIZE_MAX;
+    const auto page = view.page(screen);
+    if (!page && plain) return fail(page.error().message);
+    if (plain)
+      std::fputs(page->c_str(), stdout);
+    else  // A server that is started anew is looked at again.
+      draw(view.heading() + (page ? *page : page.error().message + "\n"));
     std::fflush(stdout);
     if (options.once) return kDone;
   }

@@ -30,4 +30,11 @@ constexpr std::string_view origin_name(Origin origin) {
   return "";
 }
 
+/// Who decided, for people: local or shared for the bucket itself. `shared`: the store is one that others
+/// share.
+constexpr std::string_view store_name(Origin origin, bool shared) {
+  if (origin == Origin::bucket) return shared ? "shared" : "local";
+  return origin_name(origin);
+}
+
 }  // namespace sluice

@@ -74,8 +74,13 @@ struct Batch : store::Completion {
   Batch(BatchPool<Own>& from, observe::Tracer* tracer) : pool(from), traces(tracer) {}
 
   void decided() override {
-    done = true;
     traces.decided();
+    came();
+  }
+  /// One of those that are outstanding is here: the store's decisions, or a page that is made elsewhere.
+  void came() {
+    if (--outstanding > 0) return;
+    done = true;
     if (waiting != nullptr)
       waiting->resume();
     else if (adopted)
@@ -85,6 +90,7 @@ struct Batch : store::Completion {
   void clear_asks() {
     waiting = nullptr;
     done = false;
+    outstanding = 0;
     asks.clear();
     traces.clear();
   }
@@ -93,6 +99,7 @@ struct Batch : store::Completion {
   net::Host* waiting = nullptr;  ///< Whom to wake; null while the store has not returned from decide().
   bool adopted = false;          ///< The pool alone holds it: nobody will read the answers.
   bool done = false;
+  std::uint32_t outstanding = 0;  ///< That came() is to be called for.
 
   std::vector<store::Ask> asks;
   std::vector<Decision> decisions;
@@ -223,11 +230,14 @@ class BatchingSession : public net::Session {
   // True if the decisions are here; otherwise the batch is kept and the session waits.
   bool decide(std::unique_ptr<Own>& batch) {
     batch->traces.ask_store(batch->asks, now_);
-    if (batch->asks.empty()) return true;
-    batch->decisions.resize(batch->asks.size());
-    batch->call = {.asks = batch->asks, .decisions = batch->decisions, .now = now_};
-    door_.store().decide(batch->call, *batch);
-    if (batch->done) return true;
+    if (!batch->asks.empty()) {
+      ++batch->outstanding;
+      batch->done = false;
+      batch->decisions.resize(batch->asks.size());
+      batch->call = {.asks = batch->asks, .decisions = batch->decisions, .now = now_};
+      door_.store().decide(batch->call, *batch);
+    }
+    if (batch->outstanding == 0) return true;
     batch->waiting = &host_;
     waited_for_ = std::move(batch);
     state_ = State::waiting;

@@ -40,6 +40,23 @@ class DecisionCounts {
       if (const auto unlogged = refusals_->pick())
         tell(limit, (&ask)[verdict.decided], verdict, shadow, *unlogged);
   }
+  /// Without a bucket. Told of alone: no limit has counted it.
+  void refused_outright(std::string_view rule, std::string_view key, std::int64_t cost, std::string_view why,
+                        bool shadow) {
+    if (refusals_ == nullptr) return;
+    const auto unlogged = refusals_->pick();
+    if (!unlogged) return;
+    const Decision never{.outcome = Outcome::never, .retry_after = kNever};
+    to_->refused({.limit = rule,
+                  .quota = nullptr,
+                  .index = 0,
+                  .key = key,
+                  .cost = cost,
+                  .decision = never,
+                  .shadow = shadow,
+                  .outright = why},
+                 *unlogged);
+  }
   void report() {
     for (std::size_t i = 0; i < counts_.size(); ++i) {
       if (counts_[i] != 0) to_->decided(limit_, static_cast<Outcome>(i), counts_[i]);
@@ -52,7 +69,7 @@ class DecisionCounts {
   void tell(std::string_view limit, const store::Ask& ask, const policy::Verdict& verdict, bool shadow,
             std::uint64_t unlogged) {
     to_->refused({.limit = limit,
-                  .quota = *ask.quota,
+                  .quota = ask.quota,
                   .index = verdict.decided,
                   .key = ask.key,
                   .cost = ask.amount,

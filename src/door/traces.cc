@@ -28,6 +28,7 @@ void BatchTraces::tell(const Mark& mark, const TracedDecision& told, std::string
   r.limit = cut(told.limit);
   r.domain = cut(told.domain);
   r.rule = cut(told.rule);
+  r.version = told.version;
   if (told.quota != nullptr) r.quota = told.quota->text();
   if (!told.key.empty()) r.key = tracer_->key_text(told.key);
   r.decision = told.decision;

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/verdict.h"
 #include "observe/tracer.h"
 #include "sluice/quota.h"
 #include "store/store.h"
@@ -25,7 +26,7 @@ namespace sluice::door {
 
 /// What a trace tells of a request's decisions. The views hold during the call.
 struct TracedDecision {
-  std::string_view limit = {}, domain = {}, rule = {}, key = {};
+  std::string_view limit = {}, domain = {}, rule = {}, version = {}, key = {};
   const Quota* quota = nullptr;
   Decision decision = {};  ///< Of the quota that decided.
   std::int64_t cost = 0;
@@ -34,10 +35,6 @@ struct TracedDecision {
 
   /// One more decision of the same request: the gravest stands for all.
   void add(const TracedDecision& other) {
-    const auto graver = [](const Decision& a, const Decision& b) {
-      if (a.allowed() != b.allowed()) return !a.allowed();
-      return a.allowed() ? a.remaining < b.remaining : a.retry_after > b.retry_after;
-    };
     const auto all = decisions + 1;
     const auto over = refused + (other.decision.allowed() ? 0 : 1);
     if (decisions == 0 || graver(other.decision, decision)) *this = other;

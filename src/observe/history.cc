@@ -15,6 +15,7 @@ namespace {
 constexpr int kApplication = 0x536c6368;  // "Slch", in the file's head.
 constexpr std::int64_t kPage = 4096;
 constexpr std::int64_t kPruneEvery = 60;
+constexpr int kStepsALook = 1000;  // Of SQLite's machine, between two looks at the clock.
 
 constexpr const char* kSchema =
     "CREATE TABLE IF NOT EXISTS series(id INTEGER PRIMARY KEY, name TEXT NOT NULL, outcome INTEGER NOT NULL,"
@@ -251,6 +252,16 @@ void History::make_room() {
 Result<std::string> History::query(const HistoryQuery& q) {
   const std::lock_guard lock(mutex_);
   if (!reader_) return Error{Code::unavailable, "the history cannot be read now; the log says why"};
+  Time until = Clock::now() + options_.query_time;
+  sqlite3_progress_handler(
+      reader_.get(), kStepsALook, [](void* end) { return Clock::now() >= *static_cast<Time*>(end) ? 1 : 0; },
+      &until);
+  auto told = read(q);
+  sqlite3_progress_handler(reader_.get(), 0, nullptr, nullptr);
+  return told;
+}
+
+Result<std::string> History::read(const HistoryQuery& q) {
   const auto names =
       prepare(reader_.get(),
               "SELECT id,name,outcome FROM series WHERE (?1='' OR name=?1) AND (?2<0 OR outcome=?2)"
@@ -295,6 +306,9 @@ Result<std::string> History::query(const HistoryQuery& q) {
     out += kOutcomeNames[static_cast<std::size_t>(std::clamp(sqlite3_column_int(names.get(), 2), 0, 2))];
     out += "\",\"points\":[" + list + "]}";
   }
+  if (code == SQLITE_INTERRUPT)
+    return Error{Code::unavailable,
+                 "the history was not read in time; ask for less time, one limit, or a longer step"};
   if (code != SQLITE_DONE)
     return Error{Code::unavailable,
                  std::string("the history cannot be read: ") + sqlite3_errmsg(reader_.get())};

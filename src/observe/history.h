@@ -38,6 +38,7 @@ inline constexpr std::size_t kHistoryPointsMax = 20'000;                     ///
 struct HistoryOptions {
   std::array<std::int64_t, 3> keep = {7'200, 14 * 86'400, 730 * 86'400};  ///< Seconds, by kHistorySteps.
   std::int64_t bytes_max = 100'000'000;
+  Duration query_time = std::chrono::seconds(10);                           ///< Of one query, at most.
   std::function<void(bool trouble, const std::string& message)> tell = {};  ///< For the log.
 };
 
@@ -59,7 +60,8 @@ class History {
   /// What has come since the last time, as of this second. One thread. False: it could not be written yet.
   bool record(const std::map<std::string, Outcomes, std::less<>>& totals, std::int64_t second);
 
-  /// JSON. out_of_range: more than kHistoryPointsMax points.
+  /// JSON. out_of_range: more than kHistoryPointsMax points. As slow as the disk, and query_time at most
+  /// (history_reader.h).
   Result<std::string> query(const HistoryQuery& query);
 
   std::uint64_t failed() const { return failed_.load(std::memory_order_relaxed); }  ///< Writes. Any thread.
@@ -75,6 +77,7 @@ class History {
   History(std::string path, HistoryOptions options) : path_(std::move(path)), options_(std::move(options)) {}
   Status open();
   Status open_writer();
+  Result<std::string> read(const HistoryQuery& query);
   int write(const std::map<std::string, Outcomes, std::less<>>& totals, std::int64_t second);
   int series(std::string_view limit, std::size_t outcome, std::int64_t& id);
   int prune(std::int64_t second);

@@ -1,12 +1,15 @@
 // The history against exact sums, over restarts, at its bounds, and in trouble.
-#include "observe/history.h"
+#include "observe/history_reader.h"
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <random>
+#include <thread>
 #include <vector>
 
 namespace sluice::observe {
@@ -164,6 +167,47 @@ TEST_F(HistoryTest, WhatIsNotItsOwnIsLeftAlone) {
   ASSERT_FALSE(opened);
   EXPECT_NE(opened.error().message.find("another program"), std::string::npos);
   EXPECT_FALSE(History::open(folder / "no" / "such" / "folder", options));
+}
+
+TEST_F(HistoryTest, AQueryHasAnEnd) {
+  options.query_time = Duration{0};
+  auto history = open();
+  Totals totals;
+  for (std::int64_t s = 0; s < 1000; ++s) {
+    ++totals["api"][0];
+    history->record(totals, kStart + s);
+  }
+  const auto told = history->query({.from = kStart, .to = kStart + 1000});
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, Code::unavailable);
+  EXPECT_NE(told.error().message.find("not read in time"), std::string::npos) << told.error().message;
+  EXPECT_TRUE(history->record(totals, kStart + 1000));
+}
+
+TEST_F(HistoryTest, IsReadOnAThreadOfItsOwnByABoundedQueue) {
+  auto history = open();
+  history->record({{"api", {7, 0, 0}}}, kStart);
+  HistoryReader reader;
+  const auto ignore = [](const Result<std::string>&) {};
+  EXPECT_FALSE(reader.ask({.to = kStart + 1}, ignore));  // It has not begun.
+  reader.begin(*history);
+  std::promise<std::string> first;
+  std::promise<void> go;
+  ASSERT_TRUE(reader.ask({.to = kStart + 1}, [&](Result<std::string> told) {
+    go.get_future().wait();
+    first.set_value(told ? *told : told.error().message);
+  }));
+  int taken = 0;  // While the first is at work; that it was taken off the queue may come late.
+  std::atomic<int> answered{0};
+  while (reader.ask({.to = kStart + 1}, [&](const Result<std::string>&) { ++answered; })) ++taken;
+  EXPECT_GE(taken, static_cast<int>(kHistoryQueriesMax) - 1);
+  EXPECT_LE(taken, static_cast<int>(kHistoryQueriesMax));
+  go.set_value();
+  EXPECT_NE(first.get_future().get().find("[" + std::to_string(kStart) + ",7]"), std::string::npos);
+  while (answered < taken) std::this_thread::yield();
+  EXPECT_TRUE(reader.ask({.to = kStart + 1}, ignore));
+  reader.end();
+  EXPECT_FALSE(reader.ask({.to = kStart + 1}, ignore));
 }
 
 TEST_F(HistoryTest, TooLongAnAnswerIsRefused) {

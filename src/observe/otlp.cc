@@ -68,6 +68,7 @@ void decision_attributes(const TracedRequest& r, Attributes a) {
   a.text("sluice.limit", r.limit);
   a.text("sluice.domain", r.domain);
   a.text("sluice.rule", r.rule);
+  a.text("sluice.version", r.version);
   a.text("sluice.quota", r.quota);
   a.text("sluice.key", r.key);
   a.text("sluice.outcome", outcome_name(r.decision.outcome));

@@ -23,12 +23,13 @@ namespace sluice::observe {
 
 struct Refusal {
   std::string_view limit;  ///< Its name, or the rule's.
-  const Quota& quota;      ///< That decided.
+  const Quota* quota;      ///< That decided. Null: no bucket was asked, since the policy refuses outright.
   std::size_t index;       ///< Of this quota in the limit.
   std::string_view key;    ///< Any bytes.
   std::int64_t cost;       ///< Tokens.
   const Decision& decision;
-  bool shadow;  ///< It was let pass all the same.
+  bool shadow;                     ///< It was let pass all the same.
+  std::string_view outright = {};  ///< Why, where there is no quota.
 };
 
 /// Of how many refusals one is told: a part of all, or so many a second; and never more than

@@ -21,11 +21,6 @@ std::uint64_t sampling_error(std::uint64_t count, double weight) {
 
 }  // namespace
 
-std::string_view store_name(Origin origin, bool shared) {
-  if (origin == Origin::bucket) return shared ? "shared" : "local";
-  return origin_name(origin);
-}
-
 void Seen::take(const Sample& s, std::int64_t wall_ns) {
   const std::lock_guard lock(mutex_);
   turn(wall_ns);

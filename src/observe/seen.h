@@ -30,9 +30,6 @@ struct SeenOptions {
   Duration window = std::chrono::seconds(60);
 };
 
-/// The name of who decided, local or shared for the bucket itself.
-std::string_view store_name(Origin origin, bool shared);
-
 class Seen {
  public:
   explicit Seen(SeenOptions options, bool shared = false) : options_(options), shared_(shared) {}

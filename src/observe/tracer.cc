@@ -5,11 +5,6 @@
 #include <iterator>
 #include <utility>
 
-#include "core/hex.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 namespace sluice::observe {
 
 void TraceQueue::put(TracedRequest&& request) {
@@ -46,11 +41,8 @@ void Tracer::record(TracedRequest&& request) {
 }
 
 std::string Tracer::key_text(std::string_view key) const {
-  if (options_.plain_keys) return std::string(key.substr(0, kTraceTextMax));
-  const auto hash = XXH3_64bits(key.data(), key.size());
-  std::string text(16, '0');
-  for (std::size_t i = 0; i < text.size(); ++i) text[i] = kHexDigits[hash >> (60 - 4 * i) & 15];
-  return text;
+  return options_.key_hash != nullptr ? options_.key_hash->of(key)
+                                      : std::string(key.substr(0, kTraceTextMax));
 }
 
 void Tracer::call_answered(std::span<const store::Ask> asks, const store::CallSeen& call) {

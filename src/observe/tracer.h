@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "observe/key_hash.h"
 #include "observe/trace_context.h"
 #include "sluice/decision.h"
 #include "store/shared/call_observer.h"
@@ -48,6 +49,7 @@ struct TracedRequest {
   Time ended;  ///< Its reply is written.
 
   std::string limit, domain, rule, quota;  ///< Of what decided; empty: there is none.
+  std::string version;                     ///< Of the file of what decided.
   std::string key;                         ///< Or its hash.
   Decision decision;
   std::int64_t cost = 0;
@@ -96,9 +98,9 @@ class Tracer final : public store::CallObserver {
  public:
   struct Options {
     std::int64_t ratio_millionths = 10'000;
-    bool plain_keys = false;      ///< Else a key is told by a hash of it.
-    Time (*now)() = &Clock::now;  ///< Only for requests that are traced.
-    std::uint64_t seed = 0;       ///< Of chance and of ids: nobody's to guess.
+    const KeyHash* key_hash = nullptr;  ///< Null: keys are told as they are. Outlives the tracer.
+    Time (*now)() = &Clock::now;        ///< Only for requests that are traced.
+    std::uint64_t seed = 0;             ///< Of chance and of ids: nobody's to guess.
   };
   Tracer(TraceQueue& queue, const Options& options);
 

@@ -148,6 +148,11 @@ constexpr std::array kSettings = {
     Setting{"ratelimit-fields", "BOOL",
             "true: gRPC responses bring the IETF's RateLimit-Policy, RateLimit and Retry-After.",
             &Config::ratelimit_fields},
+    Setting{
+        "explain-decisions", "BOOL",
+        "true: each decision names the version of its rule and who decided, in the HTTP door's answers and "
+        "in gRPC's dynamic_metadata.",
+        &Config::explain_decisions},
     Setting{"shadow-all", "BOOL",
             "true: gRPC's overall_code is always OK; the statuses say what would have been.",
             &Config::shadow_all},
@@ -200,11 +205,11 @@ constexpr std::array kSettings = {
         &Config::log_refusals},
     Setting{"log-keys", "HOW", "Keys in the log: hash (see sluice log-key), plain, or none.",
             &Config::log_keys},
-    Setting{
-        "log-key-secret", "TEXT",
-        "What keys in the log are hashed with. Without it hashes are of this process alone, and nobody can "
-        "find the key of one. Better set in the environment or the file than by a flag.",
-        &Config::log_key_secret},
+    Setting{"log-key-secret", "TEXT",
+            "What keys in the log and in traces are hashed with. Without it hashes are of this process "
+            "alone, and nobody can "
+            "find the key of one. Better set in the environment or the file than by a flag.",
+            &Config::log_key_secret},
     Setting{
         "trace-endpoint", "URL",
         "Where traces go: a collector of OTLP over HTTP, as in http://127.0.0.1:4318. Without a path it is "
@@ -217,7 +222,7 @@ constexpr std::array kSettings = {
         &Config::trace_ratio},
     Setting{"trace-service", "NAME", "What this service is called in traces.", &Config::trace_service},
     Setting{"trace-plain-keys", "BOOL",
-            "true: traces tell keys as they are. false: by a hash, the same for the same key.",
+            "true: traces tell keys as they are. false: hashed as in the log, with log_key_secret.",
             &Config::trace_plain_keys},
     Setting{
         "trace-headers", "FILE",

@@ -81,6 +81,7 @@ struct Config {
   bool charge_each = false;         ///< Of a gRPC request's descriptors; else all or nothing.
   bool x_ratelimit_fields = false;  ///< In gRPC responses, for the proxy to add, as is the next.
   bool ratelimit_fields = false;
+  bool explain_decisions = false;   ///< Each names its rule's version and who decided.
   bool shadow_all = false;          ///< gRPC's overall_code is always OK.
   Ratio near_limit_ratio{800'000};  ///< From which part of a limit on statistics call hits near it.
   std::int64_t max_detailed_series = 1'000;

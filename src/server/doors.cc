@@ -51,6 +51,8 @@ door::RlsOptions rls_options(const Config& config) {
   if (config.charge_each) options.charge = door::RlsOptions::Charge::each;
   options.x_ratelimit_fields = config.x_ratelimit_fields;
   options.ratelimit_fields = config.ratelimit_fields;
+  options.explain = config.explain_decisions;
+  options.shared = config.store != "local";
   options.shadow = config.shadow_all;
   options.near_limit_millionths = config.near_limit_ratio.millionths;
   return options;
@@ -62,6 +64,7 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
   options.holds = parts.holds;
   if (!parts.config.policies.empty()) options.policies = &parts.policies;
   options.rls = rls_options(parts.config);
+  options.explain = parts.config.explain_decisions;
   options.ready = [&ready = parts.process.ready] { return ready.load(std::memory_order_relaxed); };
   options.store_up = parts.process.store_up;
   options.metrics = parts.process.metrics;
@@ -78,7 +81,23 @@ std::unique_ptr<net::SessionFactory> make_http(const DoorParts& parts) {
       return seen->refusals(limit, key, n);
     };
   }
-  options.history = parts.process.history;
+  if (observe::HistoryReader* const history = parts.process.history)
+    options.history = [history, &loop = parts.loop](observe::HistoryQuery query,
+                                                    door::HttpOptions::HistoryTold told) {
+      return history->ask(std::move(query), [&loop, told = std::move(told)](Result<std::string> json) {
+        loop.post([told, json = std::move(json)] { told(json); });
+      });
+    };
+  options.reload = [&reload = parts.process.reload, &loop = parts.loop](std::function<void(bool)> told) {
+    reload([&loop, told = std::move(told)](bool taken) { loop.post([told, taken] { told(taken); }); });
+  };
+  options.log_level = [](std::string_view name) -> std::string {
+    const auto level = level_of(name);
+    if (!level) return {};
+    const auto before = log_level();
+    change_log_level(*level, "/v1/log-level");
+    return std::string(level_name(before));
+  };
   options.live = &parts.process.live;
   auto door = std::make_unique<door::HttpDoor>(parts.store, parts.limits, std::move(options), &parts.counts);
   // Of a loop that has ended nothing is called, so the door is there whenever this is.

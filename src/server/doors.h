@@ -14,7 +14,7 @@
 #include "net/loop.h"
 #include "net/session.h"
 #include "net/tls.h"
-#include "observe/history.h"
+#include "observe/history_reader.h"
 #include "observe/metrics.h"
 #include "observe/seen.h"
 #include "observe/tracer.h"
@@ -48,12 +48,15 @@ struct Process {
   std::atomic<std::int64_t> tls_expires{0};       ///< The certificate in force; 0: there is none.
   std::atomic<std::uint64_t> client_ids{0};       ///< Where the RESP doors' CLIENT ID comes from.
   Time started;
-  std::int64_t started_wall_ns = 0;      ///< The same, since 1970.
-  std::function<NetTotals()> net;        ///< Set before the first door is made, as are the next.
-  std::function<bool()> store_up;        ///< Of the shared store. Empty: there is none.
-  observe::History* history = nullptr;   ///< Null: there is none.
-  observe::Seen* seen = nullptr;         ///< Null: no keys are counted.
-  door::LiveFeed live;                   ///< For GET /v1/live; its event is set before, too.
+  std::int64_t started_wall_ns = 0;           ///< The same, since 1970.
+  std::function<NetTotals()> net;             ///< Set before the first door is made, as are the next.
+  std::function<bool()> store_up;             ///< Of the shared store. Empty: there is none.
+  observe::HistoryReader* history = nullptr;  ///< Null: there is none.
+  observe::Seen* seen = nullptr;              ///< Null: no keys are counted.
+  door::LiveFeed live;                        ///< For GET /v1/live; its event is set before, too.
+  /// Reads all files again, as on SIGHUP, and says whether they were taken over. Any thread; the answer comes
+  /// on the first loop.
+  std::function<void(std::function<void(bool)>)> reload;
   std::function<std::string()> metrics;  ///< The page for Prometheus (observe::kMetricsContentType).
 };
 

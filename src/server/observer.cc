@@ -40,6 +40,7 @@ Status Observer::open() {
 
 void Observer::begin() {
   if (seen_ == nullptr && history_ == nullptr) return;
+  if (history_) reader_.begin(*history_);
   second_ = moment_now().wall_ns / kSecond;
   thread_ = std::thread([this] { work(); });
   ::pthread_setname_np(thread_.native_handle(), "sluice-observer");
@@ -47,6 +48,7 @@ void Observer::begin() {
 
 void Observer::end() {
   if (!thread_.joinable()) return;
+  reader_.end();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "observe/history.h"
+#include "observe/history_reader.h"
 #include "observe/metrics.h"
 #include "observe/seen.h"
 #include "server/config.h"
@@ -33,7 +33,7 @@ class Observer {
   /// Null: no keys are counted.
   observe::Seen* seen() { return seen_.get(); }
   /// Null: there is none.
-  observe::History* history() { return history_.get(); }
+  observe::HistoryReader* history() { return history_ ? &reader_ : nullptr; }
 
  private:
   void work();
@@ -44,7 +44,8 @@ class Observer {
   const Config& config_;
   const std::unique_ptr<observe::Seen> seen_;
   std::unique_ptr<observe::History> history_;
-  std::int64_t second_ = 0;  // Since 1970: the one that is not yet in the history.
+  observe::HistoryReader reader_;  // Of history_.
+  std::int64_t second_ = 0;        // Since 1970: the one that is not yet in the history.
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // Guarded by mutex_.

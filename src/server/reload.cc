@@ -119,8 +119,8 @@ void ReloadPolicies::take(Found found, bool even_if_same) {
   }
   if (std::exchange(again_, false)) {
     begin(std::exchange(again_even_if_same_, false));
-  } else if (const auto done = std::exchange(done_, nullptr)) {
-    done();
+  } else {
+    for (const auto& done : std::exchange(done_, {})) done();
   }
 }
 

@@ -58,7 +58,7 @@ class ReloadPolicies {
   /// Reads them now, as on SIGHUP; `done` is called on the loop once they have been. REQUIRES: watch() was
   /// called.
   void now(std::function<void()> done = {}) {
-    done_ = std::move(done);
+    if (done) done_.push_back(std::move(done));
     begin(true);
   }
   void watch(net::Loop& loop);
@@ -81,7 +81,7 @@ class ReloadPolicies {
   std::vector<policy::PolicyFile> files_;  // Of the set in force. Does not change while the reader runs.
   std::string refused_;                    // The problems told last.
   std::thread reader_;
-  std::function<void()> done_;
+  std::vector<std::function<void()>> done_;
   bool again_ = false;  // Asked to while the reader ran; and how.
   bool again_even_if_same_ = false;
   net::Loop* loop_ = nullptr;

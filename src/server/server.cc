@@ -48,7 +48,8 @@ struct Server::Impl {
         snapshots(store, c.snapshot, c.snapshot_every),
         holds(std::make_shared<door::Holds>(static_cast<std::size_t>(c.max_holds))),
         admission(c.max_connections, c.max_connections_per_address, c.max_buffered.count),
-        refusal_log(c.log_keys, c.log_key_secret),
+        key_hash(c.log_key_secret),
+        refusal_log(c.log_keys, key_hash),
         metrics(static_cast<std::size_t>(c.max_detailed_series), c.top_keys > 0, &refusal_log),
         observer(metrics, config) {}
 
@@ -74,7 +75,7 @@ struct Server::Impl {
   Status read_policies();
   Status read_tokens();
   Status read_tls();
-  void reload_all();
+  void reload_all(std::function<void(bool)> done = {});
   void reload_log();
   void use_log(const Config& c);
   void tell_ready() const {
@@ -110,7 +111,8 @@ struct Server::Impl {
   policy::CurrentPolicies policies{std::make_shared<const policy::PolicySet>()};
   const std::shared_ptr<door::Holds> holds;
   net::Admission admission;
-  RefusalLog refusal_log;  // Before what tells it.
+  observe::KeyHash key_hash;  // In the log and in traces.
+  RefusalLog refusal_log;     // Before what tells it.
   observe::Metrics metrics;
   Observer observer;
   std::deque<Opened> opened;
@@ -142,7 +144,7 @@ Status read_first(const std::string& path, std::optional<Reload>& reload, Reload
 }  // namespace
 
 Status Server::Impl::open_tracing() {
-  auto opened_tracing = Tracing::open(config);
+  auto opened_tracing = Tracing::open(config, key_hash);
   if (!opened_tracing) return opened_tracing.error();
   tracing = std::move(*opened_tracing);
   if (!tracing) return Done{};
@@ -213,7 +215,8 @@ Status Server::Impl::read_tls() {
 void Server::Impl::use_log(const Config& c) {
   set_log_format(c.log_format);
   if (c.log_level != log_level()) change_log_level(c.log_level, "settings");
-  refusal_log.set(c.log_keys, c.log_key_secret);
+  key_hash.set(c.log_key_secret);
+  refusal_log.set(c.log_keys);
   metrics.tell_refusals(c.log_refusals);
 }
 
@@ -225,16 +228,24 @@ void Server::Impl::reload_log() {
   log(Level::error, "settings of the log refused, the old ones stay in force: " + loaded.problems[0]);
 }
 
-void Server::Impl::reload_all() {
+/// `done`: whether all was taken over.
+void Server::Impl::reload_all(std::function<void(bool)> done) {
+  const auto refused = [this] {
+    return process.rejected.load() + process.tls_rejected.load() + process.tokens_rejected.load();
+  };
+  const auto ready = [this, refused, before = refused(), done = std::move(done)] {
+    tell_ready();
+    if (done) done(refused() == before);
+  };
   manager.reloading();
   reload_log();
   if (tls) tls->now();
   if (reload_tokens) reload_tokens->now();
   if (reload) reload->now();
   if (reload_policies)
-    reload_policies->now([this] { tell_ready(); });
+    reload_policies->now(ready);
   else
-    tell_ready();
+    ready();
 }
 
 /// A socket that is passed goes before the door's setting, also before `none`: who passes it wants it open.
@@ -388,6 +399,12 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, std::span<co
   if (auto status = impl->observer.open(); !status) return status.error();
   impl->process.seen = impl->observer.seen();
   impl->process.history = impl->observer.history();
+  impl->process.reload = [i = impl.get()](std::function<void(bool)> done) {
+    i->seats[0].loop.post([i, done = std::move(done)] {
+      log(Level::info, "reload asked for by /v1/reload");
+      i->reload_all(done);
+    });
+  };
   impl->process.live.event = [i = impl.get()] { return i->live_event(); };
   impl->process.metrics = [i = impl.get()] { return i->metrics_page(); };
   const auto files = net::raise_open_files();

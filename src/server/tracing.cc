@@ -132,18 +132,20 @@ Result<observe::TraceExporter::Options> trace_options(const Config& config) {
   return options;
 }
 
-Result<std::unique_ptr<Tracing>> Tracing::open(const Config& config) {
+Result<std::unique_ptr<Tracing>> Tracing::open(const Config& config, const observe::KeyHash& key_hash) {
   if (config.trace_endpoint.empty()) return std::unique_ptr<Tracing>();
   auto options = trace_options(config);
   if (!options) return options.error();
   options->resource = {.service = config.trace_service, .version = SLUICE_VERSION, .instance = instance()};
   options->seed = random_seed();
   options->trouble = to_log(config.trace_endpoint);
-  return std::unique_ptr<Tracing>(new Tracing(config, std::move(*options)));
+  return std::unique_ptr<Tracing>(new Tracing(config, key_hash, std::move(*options)));
 }
 
-Tracing::Tracing(const Config& config, observe::TraceExporter::Options options)
-    : each_{.ratio_millionths = config.trace_ratio.millionths, .plain_keys = config.trace_plain_keys},
+Tracing::Tracing(const Config& config, const observe::KeyHash& key_hash,
+                 observe::TraceExporter::Options options)
+    : each_{.ratio_millionths = config.trace_ratio.millionths,
+            .key_hash = config.trace_plain_keys ? nullptr : &key_hash},
       exporter_(queue_, std::move(options)) {}
 
 observe::Tracer& Tracing::add_tracer() {

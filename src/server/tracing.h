@@ -20,8 +20,9 @@ inline constexpr std::size_t kTracesWaitingMax = 4096;
 
 class Tracing {
  public:
-  /// Null: there is no trace_endpoint. Reads the files. The error names the setting or the file.
-  static Result<std::unique_ptr<Tracing>> open(const Config& config);
+  /// Null: there is no trace_endpoint. Reads the files. `key_hash` outlives this. The error names the setting
+  /// or the file.
+  static Result<std::unique_ptr<Tracing>> open(const Config& config, const observe::KeyHash& key_hash);
 
   /// One more loop's. Before that runs; lives as long as this.
   observe::Tracer& add_tracer();
@@ -31,7 +32,7 @@ class Tracing {
   void add_to(std::vector<observe::Family>& numbers) const;
 
  private:
-  Tracing(const Config& config, observe::TraceExporter::Options options);
+  Tracing(const Config& config, const observe::KeyHash& key_hash, observe::TraceExporter::Options options);
 
   const observe::Tracer::Options each_;
   observe::TraceQueue queue_{kTracesWaitingMax};

@@ -22,6 +22,7 @@ std::string_view status_line(int status) {
     SLUICE_STATUS(404, "Not Found")
     SLUICE_STATUS(405, "Method Not Allowed")
     SLUICE_STATUS(408, "Request Timeout")
+    SLUICE_STATUS(409, "Conflict")
     SLUICE_STATUS(411, "Length Required")
     SLUICE_STATUS(413, "Content Too Large")
     SLUICE_STATUS(414, "URI Too Long")

@@ -30,12 +30,12 @@ def run(*arguments, **options):
 
 
 class Server:
-    """`sluice serve`, ended with the block."""
+    """`sluice serve`, ended with the block. `within`: a command that runs it in its place."""
 
-    def __init__(self, *arguments, cwd=None, resp="127.0.0.1:0", http="none", grpc="none", **extra):
+    def __init__(self, *arguments, within=(), cwd=None, resp="127.0.0.1:0", http="none", grpc="none", **extra):
         doors = (["--resp", resp] if resp else []) + (["--http", http] if http else []) + (["--grpc", grpc] if grpc else [])
         self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([SLUICE, "serve", *doors, *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True,
+        self.process = subprocess.Popen([*within, SLUICE, "serve", *doors, *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True,
                                         cwd=cwd, env=environment(**extra))
         self.lines = []
         self.addresses = {}

@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from harness import SLUICE, WAIT, Folder, Server, connect, environment, eventually, hear, run
+from harness import SLUICE, WAIT, Folder, Server, connect, environment, eventually, hear, run, until_end
 
 LIMITS = "limits:\n  one: {quota: 1/h}\n  seen: {quota: 1/h, mode: shadow}\n  two: {quotas: [100/h, 1/h burst 1]}\n"
 
@@ -103,6 +103,19 @@ class Log(Folder):
         code, _, error = run("log-key", "alice")
         self.assertEqual(code, 2)
         self.assertIn("SLUICE_LOG_KEY_SECRET", error)
+
+    def test_a_rule_that_refuses_all(self):
+        """Without a bucket: the line says so in the quota's place."""
+        policies = self.write("shop.yaml", "domain: shop\ndescriptors:\n  - key: user\n    deny: [eve]\n    rate_limit: {unit: hour, requests_per_unit: 0}\n")
+        with Server("--policies", policies, "--log-format", "json", "--log-refusals", "1", "--log-keys", "plain", http="127.0.0.1:0") as server:
+            for user in ("ann", "eve"):
+                body = json.dumps({"domain": "shop", "descriptors": [{"entries": [{"key": "user", "value": user}]}]})
+                with server.connect("http") as s:
+                    s.sendall(f"POST /json HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+                    self.assertIn(b" 429 ", until_end(s))
+            eventually(lambda: len(refusals(server)) == 2, server.said)
+            self.assertEqual([(r["limit"], r["quota"], r["key"], r["retry_after"]) for r in refusals(server)],
+                             [("shop.user", "refuses all", "user=ann", "never"), ("shop.user", "on a deny list", "user=eve", "never")])
 
     def test_no_keys_at_all(self):
         with self.server("--log-format", "json", "--log-refusals", "1", "--log-keys", "none") as server, server.connect() as s:

@@ -1,12 +1,15 @@
 """What whoever runs a server can see of it: live events, the heaviest keys, why a key is refused."""
+import hashlib
 import json
 import os
 import pty
 import re
+import select
 import sqlite3
 import subprocess
 import unittest
 
+from stores import COMPILER, HERE
 from harness import SLUICE, WAIT, Folder, Server, connect, environment, eventually, ping, run, until_end
 
 
@@ -158,7 +161,7 @@ class Keys(Folder):
                 while not re.search(pattern, seen):
                     seen = seen[-20000:] + os.read(ours, 4096)
                 seen = b""
-            until(rb"limits by rate.*\n.*\n.*LIMIT +ALLOWED/s")
+            until(rb"limits by rate[^$]*LIMIT +ALLOWED/s")
             os.write(ours, b"s")
             until(rb"limits by refused")
             os.write(ours, b"r")
@@ -169,9 +172,9 @@ class Keys(Folder):
 
 
 class History(Folder):
-    def server(self, *arguments):
+    def server(self, *arguments, **extra):
         limits = self.write("limits.yaml", "limits:\n  api:\n    quota: 30/h\n")
-        return Server("--limits", limits, "--history", self.path("history.db"), *arguments, http="127.0.0.1:0")
+        return Server("--limits", limits, "--history", self.path("history.db"), *arguments, http="127.0.0.1:0", **extra)
 
     def take(self, server, times):
         with server.connect() as s:
@@ -225,6 +228,63 @@ class History(Folder):
             self.take(server, 2)
             self.eventually_counts(server, allowed=2)
 
+    def test_a_full_disk(self):
+        """A disk of its own, of 300 kB, that others fill: decisions go on, counts wait, and none is lost."""
+        disk = self.path("disk")
+        os.mkdir(disk)
+        within = ["unshare", "--map-root-user", "--mount", "sh", "-c", f'mount -t tmpfs -o size=300k none {disk} && exec "$0" "$@"']
+        if subprocess.run([*within, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("no mounts of one's own to be had here")
+        limits = self.write("limits.yaml", "limits:\n  api:\n    quota: 30/h\n")
+        with Server("--limits", limits, "--history", disk + "/history.db", within=within, http="127.0.0.1:0") as server:
+            self.take(server, 1)
+            self.eventually_counts(server, allowed=1)
+            ballast = f"/proc/{server.process.pid}/root{disk}/ballast"
+            with self.assertRaises(OSError), open(ballast, "wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            taken = 1
+            while "cannot be written: database or disk is full" not in server.said():
+                self.take(server, 1)
+                taken += 1
+            self.take(server, 20)
+            taken += 20
+            os.unlink(ballast)
+            server.eventually_says("is written again")
+            told = lambda: sum(self.sums(server, "1s").values())
+            eventually(lambda: told() == taken, lambda: f"{told()} of {taken}")
+            self.eventually_counts(server, **self.sums(server, "1s"))
+            self.assertEqual(server.end(), 0)
+
+    def test_a_long_range_holds_up_no_decision(self):
+        """While the file's disk does not answer, decisions and other pages do."""
+        if not COMPILER:
+            self.skipTest("needs a C compiler")
+        library, slow = self.path("slow_disk.so"), self.path("slow")
+        subprocess.run([COMPILER, "-shared", "-fPIC", "-O1", "-o", library, os.path.join(HERE, "slow_disk.c")], check=True, timeout=WAIT)
+        with self.server("--threads", "1", LD_PRELOAD=library, SLOW_DISK=slow, SLOW_THREAD="sluice-history") as server:
+            self.take(server, 3)
+            self.eventually_counts(server, allowed=3)
+            open(slow, "w").close()
+            waiting = []
+            while True:  # As many as wait, then one is turned away.
+                s = connect(server.addresses["http"])
+                s.sendall(b"GET /v1/history?from=0&to=9000000000 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+                waiting.append(s)
+                self.take(server, 1)
+                self.assertEqual(get(server.addresses["http"], "/healthz")[0], 200)
+                if select.select(waiting, [], [], 0.05)[0]:
+                    break
+            self.assertEqual(len(waiting), 1 + 16 + 1)
+            os.unlink(slow)
+            answers = [until_end(s) for s in waiting]
+            self.assertIn(b"503 Service Unavailable", answers[-1])
+            self.assertIn(b"too many questions", answers[-1])
+            for answer in answers[:-1]:
+                self.assertTrue(b'"outcome":"allowed"' in answer or b"not read in time" in answer, answer)
+            for s in waiting:
+                s.close()
+
     def test_errors_name_what_is_wrong(self):
         with self.server() as server:
             for query, words in (("", "from: is missing"), ("?from=0", "to: is missing"), ("?from=x&to=1", "from: must be seconds"),
@@ -236,6 +296,65 @@ class History(Folder):
         code, _, said = run("serve", "--resp", "127.0.0.1:0", "--history", self.path("no/history.db"))
         self.assertEqual(code, 2)
         self.assertIn("history", said)
+
+
+class Whence(Folder):
+    """What a decision comes from, and what is done to the server as a whole."""
+
+    def post(self, server, target, body=None):
+        with connect(server.addresses["http"]) as s:
+            text = json.dumps(body) if body is not None else ""
+            s.sendall(f"POST {target} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
+            head, _, answer = until_end(s).partition(b"\r\n\r\n")
+            return int(head.split()[1]), json.loads(answer)
+
+    def version(self, path):
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()[:12]
+
+    def test_the_version_goes_with_the_file(self):
+        limits = self.write("limits.yaml", "limits: {api: {quota: 9/h}}\n")
+        policies = self.write("shop.yaml", "domain: shop\ndescriptors:\n  - {key: user, rate_limit: {unit: hour, requests_per_unit: 9}}\n")
+        with Server("--limits", limits, "--policies", policies, "--explain-decisions", "true", http="127.0.0.1:0") as server:
+            take = lambda: self.post(server, "/v1/take", {"limit": "api", "key": "a"})[1]
+            envoy = lambda: self.post(server, "/json", {"domain": "shop", "descriptors": [{"entries": [{"key": "user", "value": "a"}]}]})[1]
+            files = lambda: {f["file"]: f["version"] for f in get_json(server.addresses["http"], "/v1/policies")["files"]}
+            for _ in range(2):
+                in_force = {limits: self.version(limits), policies: self.version(policies)}
+                eventually(lambda: files() == in_force, lambda: f"{files()} is not {in_force}")
+                told = take()
+                self.assertEqual((told["version"], told["store"]), (in_force[limits], "local"))
+                told = envoy()["dynamicMetadata"]
+                self.assertEqual((told["rule"], told["version"], told["store"]), ("shop.user", in_force[policies], "local"))
+                self.assertEqual(told["descriptors"][0]["quota"], "9/h")
+                for path in (limits, policies):
+                    with open(path, "a") as file:
+                        file.write("# changed\n")
+            eventually(lambda: files() == {limits: self.version(limits), policies: self.version(policies)})
+            in_force = files()
+            self.write("limits.yaml", "limits: {api: {quota: nonsense}}\n")
+            self.assertEqual(self.post(server, "/v1/reload")[0], 409)
+            self.assertEqual(files(), in_force)  # A bad file is not the version in force.
+            self.assertEqual(take()["version"], in_force[limits])
+
+    def test_reload_and_the_level_of_the_log(self):
+        limits = self.write("limits.yaml", "limits: {api: {quota: 9/h}}\n")
+        policies = self.write("shop.yaml", "domain: shop\ndescriptors: []\n")
+        with Server("--limits", limits, "--policies", policies, "--threads", "2", http="127.0.0.1:0") as server:
+            for _ in range(5):  # On whichever thread.
+                self.assertEqual(self.post(server, "/v1/reload"), (200, {"reloaded": True}))
+            for what in ("limits", "policies"):
+                eventually(lambda: server.said().count(what + " reloaded from") == 5, server.said)
+            self.write("shop.yaml", "domain: shop\ndescriptors: {}\n")
+            status, problem = self.post(server, "/v1/reload")
+            self.assertEqual(status, 409, problem)
+            server.eventually_says("policies refused")
+            self.assertEqual(self.post(server, "/v1/log-level?level=debug"), (200, {"level": "debug", "was": "info"}))
+            server.eventually_says("/v1/log-level: log level debug, was info")
+            server.eventually_says("connection from")
+            self.assertEqual(self.post(server, "/v1/log-level?level=loud")[0], 400)
+            self.assertEqual(self.post(server, "/v1/log-level?level=off")[1]["was"], "debug")
+            self.assertEqual(server.end(), 0)
 
 
 if __name__ == "__main__":

@@ -175,11 +175,20 @@ class Traces(Folder):
         wait = told.pop("sluice.wait")
         self.assertTrue(0 < wait <= 3600, wait)
         key = told.pop("sluice.key")
-        self.assertRegex(key, "^[0-9a-f]{16}$")
+        self.assertRegex(key, "^[0-9a-f]{32}$")
         self.assertEqual(told, {"sluice.door": "http", "http.request.method": "POST", "http.route": "/v1/take", "sluice.decisions": "1",
                                 "sluice.limit": "api", "sluice.quota": "1/h burst 2", "sluice.outcome": "refused", "sluice.origin": "bucket",
                                 "sluice.cost": "1", "sluice.remaining": "0"})
         self.assertEqual(attributes(store), {"sluice.origin": "bucket"})
+
+    def test_a_key_is_called_as_in_the_log(self):
+        with Receiver() as receiver, self.serve(receiver.port, "--log-format", "json", "--log-refusals", "1") as server:
+            for _ in range(3):
+                take(server, traceparent=SAMPLED)
+            refused = [a for s in receiver.wait_for(9) if s["kind"] == 2 and (a := attributes(s))["sluice.outcome"] == "refused"]
+            eventually(lambda: '"key_hash"' in server.said(), server.said)
+            [line] = [json.loads(line) for line in server.said().splitlines() if '"key_hash"' in line]
+            self.assertEqual([a["sluice.key"] for a in refused], [line["key_hash"]])
 
     def test_all_doors_and_plain_keys(self):
         with Receiver() as receiver, self.serve(receiver.port, "--trace-plain-keys", "true", "--policies", self.write("shop.yaml", POLICY),

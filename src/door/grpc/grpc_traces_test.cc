@@ -19,7 +19,7 @@ struct Traced {
     return all;
   }
   observe::TraceQueue queue{100};
-  observe::Tracer tracer{queue, {.ratio_millionths = 0, .plain_keys = true, .seed = 1}};
+  observe::Tracer tracer{queue, {.ratio_millionths = 0, .seed = 1}};
   TestDoor door{{test_descriptor("user", "", test_rule(1, Unit::minute)),
                  test_descriptor("tenant", "", test_rule(3, Unit::hour, "per_tenant")),
                  test_descriptor("shut", "", test_rule(0, Unit::second))},

@@ -253,6 +253,53 @@ TEST(RateLimit, MetadataNamesTheRuleThatRefused) {
   for (int i = 0; i < 4; ++i) EXPECT_FALSE(never.ask(both).has_dynamic_metadata());
 }
 
+TEST(RateLimit, MetadataExplainsEachDescriptor) {
+  const policy::PolicyFile file{"p.yaml", R"(
+domain: d
+descriptors:
+  - {key: user, rate_limit: {unit: minute, requests_per_unit: 5}}
+  - {key: tenant, rate_limit: {name: per_tenant, unit: hour, requests_per_unit: 1}}
+  - {key: open, rate_limit: {unlimited: true}}
+  - {key: shut, rate_limit: {unit: day, requests_per_unit: 0}}
+)"};
+  const auto version = policy::Source(file.name, file.text, 0).version;
+  for (const bool shared : {false, true}) {
+    TestDoor door({}, {.rls = {.explain = true, .shared = shared}});
+    door.policies.replace(policy::read_policies({file}).set);
+    const std::string store = shared ? "shared" : "local";
+    auto request = request_of({{{"user", "u"}}, {{"tenant", "t"}}, {{"none", "x"}}, {{"open", "x"}}});
+    const auto is = [&](const std::string& json) {
+      google::protobuf::Struct want;
+      EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(json, &want).ok()) << json;
+      EXPECT_EQ(door.ask(request).dynamic_metadata().DebugString(), want.DebugString());
+    };
+    const auto rule = [&](const std::string& name, const std::string& descriptor, const std::string& more) {
+      return R"("rule":"d.)" + name + R"(","descriptor":")" + descriptor + R"(","version":")" + version +
+             "\"," + more;
+    };
+    const auto bucket = [&](const std::string& quota, const char* outcome, int remaining) {
+      return R"("quota":")" + quota + R"(","outcome":")" + outcome + R"(","store":")" + store +
+             R"(","remaining":)" + std::to_string(remaining);
+    };
+    const auto open = rule("open", "open=x", R"("quota":"unlimited","outcome":"allowed")");
+    auto tenant = rule("tenant", "tenant=t", R"("name":"per_tenant",)" + bucket("1/h", "allowed", 0));
+    is("{" + tenant + R"(,"descriptors":[{)" + rule("user", "user=u", bucket("5/min", "allowed", 4)) + "},{" +
+       tenant + "},{},{" + open + "}]}");
+    tenant = rule("tenant", "tenant=t",
+                  R"("name":"per_tenant","retry_after":3600,)" + bucket("1/h", "refused", 0));
+    is("{" + tenant + R"(,"descriptors":[{)" + rule("user", "user=u", bucket("5/min", "allowed", 4)) + "},{" +
+       tenant + "},{},{" + open + "}]}");
+    request = request_of({{{"shut", "x"}}});
+    const auto shut = rule("shut", "shut=x", R"("quota":"refuses all","outcome":"never")");
+    is("{" + shut + R"(,"descriptors":[{)" + shut + "}]}");
+    // A limit of the request's own has no version.
+    request = request_of({{{"user", "u"}}});
+    request.mutable_descriptors(0)->mutable_limit()->set_requests_per_unit(7);
+    request.mutable_descriptors(0)->mutable_limit()->set_unit(envoy::type::v3::RateLimitUnit::HOUR);
+    EXPECT_EQ(door.ask(request).dynamic_metadata().fields().count("version"), 0u);
+  }
+}
+
 TEST(RateLimit, MetadataOfTheRulesThatLetItPass) {
   const auto reading = policy::read_policies({{"p.yaml", R"(
 domain: d

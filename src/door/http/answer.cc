@@ -1,5 +1,6 @@
 #include "door/http/answer.h"
 
+#include "core/decision_names.h"
 #include "door/ratelimit_fields.h"
 #include "door/rls/json.h"
 #include "wire/http_writer.h"
@@ -11,8 +12,12 @@ namespace {
 
 /// One decided request, ready to be told.
 struct Told {
-  Told(const Item& item, std::span<const Decision> all)
-      : named(*item.named), chain(all.subspan(item.first, item.count)), op(item.op), hold(item.hold) {
+  Told(const Item& item, std::span<const Decision> all, const Explaining& from)
+      : named(*item.named),
+        chain(all.subspan(item.first, item.count)),
+        op(item.op),
+        hold(item.hold),
+        explaining(from) {
     if (item.with_id) applied = all[item.first + item.count].allowed();
     verdict = policy::combine(chain);
     shadowed = !verdict.decision.allowed() && named.limit->mode == policy::Mode::shadow;
@@ -25,6 +30,7 @@ struct Told {
   const std::span<const Decision> chain;
   const Op op;
   const std::optional<HoldId> hold;
+  const Explaining& explaining;
   std::optional<bool> applied;  // Of a refund with an id: whether it was done now, or before.
   policy::Verdict verdict;
   bool allowed;
@@ -56,6 +62,9 @@ void append_members(const Told& told, std::string& body) {
   if (told.hold) body.append(",\"hold\":\"").append(told.hold->text()).append("\"");
   if (told.shadowed) body.append(",\"shadow_refused\":true");
   if (d.origin == Origin::degraded) body.append(",\"degraded\":true");
+  if (!told.explaining.on) return;
+  body.append(",\"version\":\"").append(told.explaining.version);
+  body.append("\",\"store\":\"").append(store_name(d.origin, told.explaining.shared)).append("\"");
 }
 
 /// {"type":..,..,"violated-policies":["api"],"allowed":false,..}: RFC 9457 with the RateLimit draft's type.
@@ -129,7 +138,7 @@ void append_problem(int status, std::string_view detail, std::string& body) {
 }
 
 void write_list(const Reply& reply, std::span<const Item> items, std::span<const Decision> decisions,
-                std::string& body, std::string& out) {
+                const Explaining& explaining, std::string& body, std::string& out) {
   body.append("{\"results\":[");
   for (const Item& item : items) {
     if (&item != items.data()) body.append(",");
@@ -137,7 +146,7 @@ void write_list(const Reply& reply, std::span<const Item> items, std::span<const
       append_problem(item.problem->status, item.problem->detail, body);
       continue;
     }
-    const Told told(item, decisions);
+    const Told told(item, decisions, explaining);
     if (told.refused()) {
       append_refusal(told, body);
       continue;
@@ -161,25 +170,33 @@ void write_auth(const Reply& reply, const Told& told, std::string& out) {
   append_fields(told, out);
   out.append("X-Sluice-Outcome: ").append(outcome);
   if (told.verdict.decision.origin == Origin::degraded) out.append("\r\nX-Sluice-Degraded: true");
+  if (told.explaining.on) {
+    const auto& named = told.named.quotas[told.verdict.decided];
+    out.append("\r\nX-Sluice-Quota: ").append(named.text);
+    out.append("\r\nX-Sluice-Version: ").append(told.explaining.version);
+    out.append("\r\nX-Sluice-Store: ");
+    out.append(store_name(told.verdict.decision.origin, told.explaining.shared));
+  }
   out.append(reply.close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
 }
 
 }  // namespace
 
 void write_reply(const Reply& reply, std::span<const Item> items, std::span<const Decision> decisions,
-                 std::string& body, std::string& out) {
+                 const Explaining& explaining, std::string& body, std::string& out) {
   body.clear();
   switch (reply.form) {
     case Reply::Form::text:
     case Reply::Form::why:
     case Reply::Form::rls:
+    case Reply::Form::page:
       return;
     case Reply::Form::one:
-      return write_one(reply, Told(items[0], decisions), body, out);
+      return write_one(reply, Told(items[0], decisions, explaining), body, out);
     case Reply::Form::list:
-      return write_list(reply, items, decisions, body, out);
+      return write_list(reply, items, decisions, explaining, body, out);
     case Reply::Form::auth:
-      return write_auth(reply, Told(items[0], decisions), out);
+      return write_auth(reply, Told(items[0], decisions, explaining), out);
   }
 }
 
@@ -196,6 +213,18 @@ void write_rls(const rls::Requests& requests, std::span<const Decision> decision
                         .content_type = "application/json",
                         .body = body,
                         .close = reply.close},
+                       out);
+}
+
+void write_page(const PageMade& page, const Reply& reply, std::string& out) {
+  if (page.status != 200)
+    return write_problem(
+        {.status = page.status, .detail = page.body, .close = reply.close, .head_only = reply.head_only},
+        out);
+  wire::write_response({.content_type = "application/json",
+                        .body = page.body,
+                        .close = reply.close,
+                        .head_only = reply.head_only},
                        out);
 }
 

@@ -10,15 +10,24 @@
 
 namespace sluice::door::http {
 
+/// What is told beside a decision of where it comes from.
+struct Explaining {
+  bool on = false;           ///< In every answer. /v1/why tells it in any case.
+  std::string_view version;  ///< Of the limits in force when the batch was read.
+  bool shared = false;       ///< The store is one that others share.
+};
+
 /// One response, or, for Form::list, one that holds the answers to all `items`. `body` is a buffer that is
 /// used again.
 void write_reply(const Reply& reply, std::span<const Item> items, std::span<const Decision> decisions,
-                 std::string& body, std::string& out);
+                 const Explaining& explaining, std::string& body, std::string& out);
 
 /// Envoy's service in JSON: 200, or 429 where the request is over a limit. With the RateLimit fields of the
 /// descriptor nearest to its limit, for proxies that read no JSON.
 void write_rls(const rls::Requests& requests, std::span<const Decision> decisions, const Reply& reply,
                const RlsOptions& options, std::string& body, std::string& out);
+
+void write_page(const PageMade& page, const Reply& reply, std::string& out);
 
 struct Problem {
   int status = 400;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "door/http/answer.h"
 #include "door/http/routes.h"
@@ -48,5 +49,28 @@ void ask_nothing(Call& call, const ItemProblem& problem);
 
 /// The last `items` items are this request's answer.
 void answer_by(Call& call, Reply::Form form, std::size_t items);
+
+/// The request's page is made elsewhere. `begin` gets a function that is to be called once, on this thread,
+/// at once or later, and says whether it will be. Until then the batch stays, though the client be gone.
+template <class Begin>
+bool answer_later(Call& call, Begin&& begin) {
+  HttpBatch& batch = call.batch;
+  PageMade& page = batch.pages.emplace_back();
+  ++batch.outstanding;
+  const bool begun = begin([&batch, &page](PageMade made) {
+    page = std::move(made);
+    batch.came();
+  });
+  if (begun) {
+    batch.replies.push_back({.form = Reply::Form::page,
+                             .close = call.close(),
+                             .head_only = call.head_only(),
+                             .first = static_cast<std::uint32_t>(batch.pages.size() - 1)});
+  } else {
+    --batch.outstanding;
+    batch.pages.pop_back();
+  }
+  return begun;
+}
 
 }  // namespace sluice::door::http

@@ -17,9 +17,15 @@ void HttpBatch::answered_in_text(std::size_t begin) {
 
 void HttpBatch::write(std::string& out) {
   const bool traced = traces.wanted(decisions);
+  Explaining explaining{.on = explains, .version = {}, .shared = shared};
+  if (limits != nullptr) explaining.version = limits->set->source().version;
   for (const Reply& reply : replies) {
     if (reply.form == Reply::Form::text) {
       out.append(text, reply.first, reply.count);
+      continue;
+    }
+    if (reply.form == Reply::Form::page) {
+      write_page(pages[reply.first], reply, out);
       continue;
     }
     if (traced) trace(reply);
@@ -32,7 +38,8 @@ void HttpBatch::write(std::string& out) {
     if (reply.form == Reply::Form::why) {
       const Item& item = items[reply.first];
       body.clear();
-      append_why(item, asks[item.first].key, std::span(decisions).subspan(item.first, item.count), shared,
+      if (!item.version.empty()) explaining.version = item.version;
+      append_why(item, asks[item.first].key, std::span(decisions).subspan(item.first, item.count), explaining,
                  body);
       wire::write_response({.content_type = "application/json",
                             .body = body,
@@ -44,7 +51,7 @@ void HttpBatch::write(std::string& out) {
     const auto of_reply = std::span(items).subspan(reply.first, reply.count);
     for (Item& item : of_reply)
       if (item.hold) settle_place(item);
-    write_reply(reply, of_reply, decisions, body, out);
+    write_reply(reply, of_reply, decisions, explaining, body, out);
     if (!counts.on()) continue;
     for (const Item& item : of_reply) count(item);
   }
@@ -83,6 +90,8 @@ void HttpBatch::clear() {
   if (text.capacity() > kKept) text = {};
   if (body.capacity() > kKept) body = {};
   if (!kept.empty()) kept.clear();
+  if (!pages.empty()) pages.clear();
+  if (!rules.empty()) rules.clear();
   if (limits != nullptr) limits.reset();
 }
 

@@ -45,6 +45,7 @@ struct Item {
   std::uint32_t count = 0;
   std::optional<HoldId> hold = {};        ///< The hold that this opens.
   const std::string* refusals = nullptr;  ///< Of Form::why: JSON.
+  std::string_view version = {};          ///< Of Form::why, of a rule of the policies.
   bool with_id = false;                   ///< A refund whose id is taken by one more ask, behind `count`.
 };
 
@@ -57,12 +58,19 @@ struct Reply {
     why,   ///< A key's buckets in JSON, for people.
     auth,  ///< Fields alone, for nginx.
     rls,   ///< Envoy's service: `first` and `count` are items of HttpBatch::rls.
+    page,  ///< Made elsewhere: HttpBatch::pages, `first`.
   };
   Form form = Form::text;
   bool close = false;
-  bool head_only = false;  ///< Of Form::why.
+  bool head_only = false;  ///< Of Form::why and page.
   std::uint32_t first = 0;
   std::uint32_t count = 0;
+};
+
+/// A page that came while others were decided.
+struct PageMade {
+  int status = 200;
+  std::string body;  ///< JSON; of an error its detail.
 };
 
 struct HttpBatch final : Batch<HttpBatch> {
@@ -71,6 +79,7 @@ struct HttpBatch final : Batch<HttpBatch> {
         holds(owner.holds()),
         options(owner.options().rls),
         counts(owner.decisions()),
+        explains(owner.options().explain),
         shared(static_cast<bool>(owner.options().store_up)) {}
 
   /// What was written to `text` since it had `begin` bytes is the next response.
@@ -84,6 +93,8 @@ struct HttpBatch final : Batch<HttpBatch> {
   std::vector<Reply> replies;
   std::string text;
   std::deque<std::string> kept;               ///< Keys that are no views into the input.
+  std::deque<NamedLimit> rules;               ///< Of policies, that are asked for by name.
+  std::deque<PageMade> pages;                 ///< Stay where they are.
   std::vector<Wish> wishes;                   ///< Of the request that is being read.
   std::string body;                           ///< Of the response that is being written.
   std::shared_ptr<const NamedLimits> limits;  ///< Keeps the limits of `asks` alive across a reload.
@@ -91,7 +102,8 @@ struct HttpBatch final : Batch<HttpBatch> {
   Holds& holds;
   const RlsOptions& options;
   DecisionCounts counts;
-  const bool shared;  ///< The store is one that others share.
+  const bool explains;  ///< Each decision names its version and store.
+  const bool shared;    ///< The store is one that others share.
 
  private:
   policy::Verdict verdict_of(const Item& item) const;

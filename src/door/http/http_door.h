@@ -55,7 +55,8 @@ struct HttpOptions {
   /// False: /readyz says that the shared store is away; it is 200 all the same. Empty: there is none.
   std::function<bool()> store_up = {};
   std::function<std::string()> metrics = {};  ///< Prometheus text. Empty: /metrics answers 404.
-  bool ui = true;                             ///< Serves the dashboard at /ui.
+  bool explain = false;  ///< Each decision names the version of its limit and who decided.
+  bool ui = true;        ///< Serves the dashboard at /ui.
   /// Who may ask; outlives the door, as does the next. Null: everyone may ask everything.
   const access::CurrentTokens* tokens = nullptr;
   access::Denials* denials = nullptr;  ///< Where requests that are turned away count. May be null.
@@ -63,9 +64,17 @@ struct HttpOptions {
   std::function<std::string(std::string_view limit, bool by_refused, std::size_t n)> top = {};
   /// JSON: the latest refusals of a key. Empty: none are kept.
   std::function<std::string(std::string_view limit, std::string_view key, std::size_t n)> refusals = {};
-  observe::History* history = nullptr;  ///< Outlives the door. Null: /v1/history answers 404.
-  LiveFeed* live = nullptr;             ///< Of all doors; outlives them. Null: /v1/live answers 404.
-  observe::Tracer* tracer = nullptr;    ///< This thread's; outlives the door. Null: nothing is traced.
+  /// Has a query of the history answered, and calls what it is given once, on the session's thread, at once
+  /// or later. False: too many wait. Empty: /v1/history answers 404.
+  using HistoryTold = std::function<void(Result<std::string>)>;
+  std::function<bool(observe::HistoryQuery, HistoryTold)> history = {};
+  /// Reads the server's files again and calls what it is given once, on the session's thread: whether all
+  /// were taken over. Empty: /v1/reload answers 404.
+  std::function<void(std::function<void(bool)>)> reload = {};
+  /// Sets the level of the log and gives the one before; "" if there is none of this name. Empty: 404.
+  std::function<std::string(std::string_view level)> log_level = {};
+  LiveFeed* live = nullptr;           ///< Of all doors; outlives them. Null: /v1/live answers 404.
+  observe::Tracer* tracer = nullptr;  ///< This thread's; outlives the door. Null: nothing is traced.
 };
 
 namespace http {

@@ -55,6 +55,31 @@ TEST_F(HttpLimits, TakesAndRefuses) {
   EXPECT_EQ(t.ask(post("/v1/take", R"({"limit":"login","key":"bob"})")).status, 200);  // Another bucket.
 }
 
+TEST(HttpExplains, EachDecisionNamesItsVersionAndWhoDecided) {
+  for (const bool shared : {false, true}) {
+    HttpOptions options{.explain = true};
+    if (shared) options.store_up = [] { return true; };
+    TestDoor t(std::move(options));
+    policy::LimitSet set(limits());
+    set.set_source({"limits.yaml", "abc", 0});
+    t.current.replace(std::make_shared<const policy::LimitSet>(std::move(set)));
+    const std::string whence =
+        R"(,"version":"ba7816bf8f01","store":")" + std::string(shared ? "shared" : "local") + "\"}";
+    const std::string body = R"({"limit":"login","key":"ann","cost":3})";
+    for (const char* path : {"/v1/peek", "/v1/take", "/v1/take", "/v1/reserve", "/v1/hold", "/v1/refund"}) {
+      const auto r = t.ask(post(path, body));
+      EXPECT_TRUE(r.body.ends_with(whence)) << path << r.body;
+    }
+    const auto list =
+        t.ask(post("/v1/take", R"({"requests":[{"limit":"api","key":"a"},{"limit":"no","key":"a"}]})"));
+    EXPECT_NE(list.body.find(whence + R"(,{"type":"about:blank")"), std::string::npos) << list.body;
+    const auto auth = t.ask(get("/v1/auth?limit=api&key=a"));
+    EXPECT_EQ(auth.field("X-Sluice-Version"), "ba7816bf8f01");
+    EXPECT_EQ(auth.field("X-Sluice-Quota"), "10/s burst 20");
+    EXPECT_EQ(auth.field("X-Sluice-Store"), shared ? "shared" : "local");
+  }
+}
+
 TEST_F(HttpLimits, WaitingAsLongAsToldIsEnough) {
   take(R"({"limit":"odd","key":"k","cost":3})");
   EXPECT_NE(take(R"({"limit":"odd","key":"k"})", 429).find("\"retry_after\":0.333333334,"),

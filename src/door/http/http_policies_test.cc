@@ -54,7 +54,8 @@ TEST_F(HttpPolicies, TheVersionGoesWithTheText) {
 TEST_F(HttpPolicies, OneFileOrNone) {
   const auto shop = t.ask(get("/v1/policies?file=d/shop.yaml"));
   EXPECT_EQ(shop.body.find("limits.yaml"), std::string::npos);
-  EXPECT_NE(shop.body.find(R"("text":"domain: shop\u000adescriptors:\u000a)"), std::string::npos) << shop.body;
+  EXPECT_NE(shop.body.find(R"("text":"domain: shop\u000adescriptors:\u000a)"), std::string::npos)
+      << shop.body;
   EXPECT_EQ(t.ask(get("/v1/policies?file=no.yaml")).status, 404);
   EXPECT_EQ(t.ask(get("/v1/policies?files=no.yaml")).status, 400);
   TestDoor none;

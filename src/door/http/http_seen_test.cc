@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "door/http/testing.h"
+#include "policy/policy_yaml.h"
 
 namespace sluice::door::http {
 namespace {
@@ -41,7 +42,7 @@ TEST(HttpWhy, TellsLevelsAndWhatWouldPass) {
   const std::string request = get("/v1/why?limit=api&key=ann");
   EXPECT_EQ(
       t.ask(request).body,
-      R"({"limit":"api","key":"ann","mode":"enforce","allowed":true,"quota_index":0,"retry_after":0,"quotas":[)"
+      R"({"limit":"api","key":"ann","mode":"enforce","version":"","allowed":true,"quota_index":0,"retry_after":0,"quotas":[)"
       R"({"quota":"5/s burst 10","capacity":10,"remaining":2,"reset_after":1.6,"store":"local",)"
       R"("level":[[0,2],[0.4,4],[0.8,6],[1.2,8],[1.6,10]]},)"
       R"({"quota":"60/min burst 20","capacity":20,"remaining":12,"reset_after":8,"store":"local",)"
@@ -55,14 +56,38 @@ TEST(HttpWhy, TellsLevelsAndWhatWouldPass) {
   EXPECT_EQ(t.ask(take("5")).status, 200);
 }
 
+// What /v1/top calls limit and key of a rule of the policies is answered as well.
+TEST(HttpWhy, OfARuleOfThePolicies) {
+  const policy::PolicyFile file{
+      "p.yaml",
+      "domain: shop\ndescriptors:\n  - {key: user, rate_limit: {unit: minute, requests_per_unit: 2}}\n"
+      "  - {key: shut, rate_limit: {unit: minute, requests_per_unit: 0}}\n"};
+  const policy::CurrentPolicies policies(policy::read_policies({file}).set);
+  TestDoor t({.policies = &policies});
+  const std::string request =
+      R"({"domain":"shop","descriptors":[{"entries":[{"key":"user","value":"ann"}]}]})";
+  EXPECT_EQ(t.ask(post("/json", request)).status, 200);
+  EXPECT_EQ(t.ask(post("/json", request)).status, 200);
+  const auto r = t.ask(get("/v1/why?limit=shop.user&key=user%3Dann"));
+  EXPECT_EQ(r.status, 200);
+  EXPECT_TRUE(r.body.starts_with(
+      R"({"limit":"shop.user","key":"user=ann","mode":"enforce","version":")" +
+      policy::Source(file.name, file.text, 0).version +
+      R"(","allowed":false,"quota_index":0,"retry_after":30,"quotas":[{"quota":"2/min","capacity":2,"remaining":0,)"))
+      << r.body;
+  EXPECT_EQ(t.ask(get("/v1/why?limit=shop.shut&key=shut%3Dx")).status, 404);
+  EXPECT_EQ(t.ask(get("/v1/why?limit=shop&key=x")).status, 404);
+}
+
 TEST(HttpWhy, StandsInItsPlaceAmongOthers) {
   TestDoor t({}, {test_limit("api", {"1/h"}, policy::Mode::shadow)});
   const auto out = t.raw(take("1") + get("/v1/why?limit=api&key=ann") + get("/healthz"));
   std::string_view in = out;
   EXPECT_EQ(read_response(in).status, 200);
   const auto why = read_response(in);
-  EXPECT_NE(why.body.find(R"("mode":"shadow","allowed":false,"quota_index":0,"retry_after":3600,)"),
-            std::string::npos)
+  EXPECT_NE(
+      why.body.find(R"("mode":"shadow","version":"","allowed":false,"quota_index":0,"retry_after":3600,)"),
+      std::string::npos)
       << why.body;
   EXPECT_TRUE(why.body.ends_with(R"("passes":[{"cost":1,"after":3600}],"refusals":null})")) << why.body;
   EXPECT_EQ(read_response(in).body, "ok\n");

@@ -30,7 +30,7 @@ struct Late final : store::Store {
 
 struct Traced : ::testing::Test {
   explicit Traced(std::int64_t millionths = 0)
-      : tracer(queue, {.ratio_millionths = millionths, .plain_keys = true, .now = later, .seed = 1}) {}
+      : tracer(queue, {.ratio_millionths = millionths, .now = later, .seed = 1}) {}
   std::vector<observe::TracedRequest> taken() {
     std::vector<observe::TracedRequest> all;
     queue.take(all);

@@ -43,7 +43,7 @@ class Query {
   std::string list() const {
     std::string all;
     for (const auto name : names_) (all += all.empty() ? "" : ", ") += name;
-    return all;
+    return all.empty() ? "none" : all;
   }
   std::vector<std::string_view> names_;
   std::vector<std::optional<std::string>> values_;

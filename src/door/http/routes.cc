@@ -9,6 +9,8 @@ namespace sluice::door::http {
 
 namespace {
 
+constexpr access::Need kToChangeAll{access::kChange, true};
+
 constexpr Route kRoutes[] = {
     {"POST", "/v1/take", take, access::kToTake, true},
     {"GET", "/v1/auth", auth, access::kToTake, true},
@@ -26,6 +28,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/why", why, access::kToExplain},
     {"GET", "/v1/limits", list_limits},
     {"GET", "/v1/policies", list_policies},
+    {"POST", "/v1/reload", reload, kToChangeAll},
+    {"POST", "/v1/log-level", log_level, kToChangeAll},
     {"GET", "/rlconfig", policies},
     {"GET", "/metrics", metrics},
     {"GET", "/openapi.json", openapi, access::kAnyToken},

@@ -85,6 +85,9 @@ void list_policies(Call& call);
 void top(Call& call);
 void history(Call& call);
 void why(Call& call);
+// server_routes.cc,
+void reload(Call& call);
+void log_level(Call& call);
 // page_routes.cc.
 void list_limits(Call& call);
 void health(Call& call);

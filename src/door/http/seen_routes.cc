@@ -7,6 +7,7 @@
 #include "core/decision_names.h"
 #include "door/http/asking.h"
 #include "door/http/query.h"
+#include "policy/policy_set.h"
 #include "wire/json_writer.h"
 
 namespace sluice::door::http {
@@ -17,6 +18,18 @@ constexpr std::size_t kTopMax = 1000;
 constexpr std::size_t kRefusalsTold = 20;
 
 constexpr std::pair<std::string_view, std::int64_t> kSteps[] = {{"1s", 1}, {"1m", 60}, {"1h", 3600}};
+
+/// A rule of the policies that has buckets, by its full name. Null: there is none, or it is not for the
+/// token.
+const policy::Rule* seek_rule(Call& call, std::string_view name) {
+  auto& set = call.batch.rls.policies;
+  if (set == nullptr) set = call.door.policies();
+  const auto& scope = call.gate.scope();
+  for (const policy::Rule* rule : set->rules())
+    if (rule->limit && rule->limit->name == name)
+      return scope == nullptr || scope->has_domain(rule->domain) ? rule : nullptr;
+  return nullptr;
+}
 
 }  // namespace
 
@@ -34,9 +47,8 @@ void top(Call& call) {
 }
 
 void history(Call& call) {
-  observe::History* const kept = call.door.options().history;
-  if (kept == nullptr)
-    return refuse(call, 404, "this server keeps no history: its setting history names no file");
+  const auto& ask = call.door.options().history;
+  if (!ask) return refuse(call, 404, "this server keeps no history: its setting history names no file");
   Query query(call.target.query, {"limit", "outcome", "from", "to", "step"});
   observe::HistoryQuery asked;
   for (const auto& [name, to] : {std::pair("from", &asked.from), {"to", &asked.to}})
@@ -59,9 +71,13 @@ void history(Call& call) {
   }
   if (!query.problem().empty()) return refuse(call, 400, query.problem());
   asked.limit = query["limit"].value_or("");
-  const auto told = kept->query(asked);
-  if (!told) return refuse(call, told.error().code == Code::out_of_range ? 400 : 503, told.error().message);
-  show(call, {.body = *told});
+  const bool taken = answer_later(call, [&](auto tell) {
+    return ask(std::move(asked), [tell](Result<std::string> told) {
+      if (told) return tell({.body = std::move(*told)});
+      tell({.status = told.error().code == Code::out_of_range ? 400 : 503, .body = told.error().message});
+    });
+  });
+  if (!taken) refuse(call, 503, "too many questions about the history wait; come again", kRetryInASecond);
 }
 
 void why(Call& call) {
@@ -69,13 +85,23 @@ void why(Call& call) {
   for (const std::string_view name : {"limit", "key"})
     if (!query[name]) query.wrong(std::string(name) + ": is missing; ask as in ?limit=api&key=alice");
   if (!query.problem().empty()) return refuse(call, 400, query.problem());
-  const Sought sought = seek(call, *query["limit"]);
-  if (sought.named == nullptr) return refuse(call, *sought.problem);
+  std::string_view version;
+  Sought sought = seek(call, *query["limit"]);
+  if (sought.named == nullptr) {
+    if (const auto* rule = seek_rule(call, *query["limit"])) {
+      sought.named = &call.batch.rules.emplace_back(*rule->limit);
+      if (const auto* const source = call.batch.rls.policies->source_of(*rule)) version = source->version;
+    } else {
+      return refuse(call, *sought.problem);
+    }
+  }
   const auto& tells = call.door.options().refusals;
   const std::string& refusals = call.batch.kept.emplace_back(
       tells ? tells(*query["limit"], *query["key"], kRefusalsTold) : std::string("null"));
-  ask(call, *sought.named, call.batch.kept.emplace_back(std::move(*query["key"])), {.op = Op::peek})
-      .refusals = &refusals;
+  Item& item =
+      ask(call, *sought.named, call.batch.kept.emplace_back(std::move(*query["key"])), {.op = Op::peek});
+  item.refusals = &refusals;
+  item.version = version;
   answer_by(call, Reply::Form::why, 1);
   call.batch.replies.back().head_only = call.head_only();
 }

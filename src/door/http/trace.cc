@@ -55,6 +55,7 @@ void HttpBatch::trace(const Reply& reply) {
         policy::combine(std::span<const Decision>(decisions).subspan(item.first, item.count));
     const store::Ask& ask = asks[item.first];
     all.add({.limit = limit.name,
+             .version = limits->set->source().version,
              .key = ask.key,
              .quota = &limit.quotas[verdict.decided],
              .decision = verdict.decision,

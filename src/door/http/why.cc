@@ -1,6 +1,7 @@
 // A key's buckets as they are now, and how they fill.
 #include "door/http/why.h"
 
+#include "core/decision_names.h"
 #include "wire/json_writer.h"
 
 namespace sluice::door::http {
@@ -60,8 +61,8 @@ void append_passes(const Item& item, std::span<const Decision> chain, std::int64
 
 }  // namespace
 
-void append_why(const Item& item, std::string_view key, std::span<const Decision> chain, bool shared,
-                std::string& body) {
+void append_why(const Item& item, std::string_view key, std::span<const Decision> chain,
+                const Explaining& explaining, std::string& body) {
   const auto verdict = policy::combine(chain);
   const policy::Limit& limit = *item.named->limit;
   body.append("{\"limit\":");
@@ -69,6 +70,7 @@ void append_why(const Item& item, std::string_view key, std::span<const Decision
   body.append(",\"key\":");
   wire::json_string(body, key);
   body.append(limit.mode == policy::Mode::shadow ? ",\"mode\":\"shadow\"" : ",\"mode\":\"enforce\"");
+  body.append(",\"version\":\"").append(explaining.version).append("\"");
   body.append(verdict.decision.allowed() ? ",\"allowed\":true" : ",\"allowed\":false");
   body.append(",\"quota_index\":");
   wire::json_integer(body, static_cast<std::int64_t>(verdict.decided));
@@ -78,7 +80,7 @@ void append_why(const Item& item, std::string_view key, std::span<const Decision
   for (std::size_t i = 0; i < chain.size(); ++i) {
     if (i > 0) body.append(",");
     append_quota(limit.quotas[i], item.named->quotas[i], chain[i],
-                 observe::store_name(chain[i].origin, shared), body);
+                 store_name(chain[i].origin, explaining.shared), body);
   }
   // Costs that say most: one token, and the most that can ever pass.
   std::int64_t most = limit.quotas.front().capacity();

@@ -5,13 +5,14 @@
 #include <string>
 #include <string_view>
 
+#include "door/http/answer.h"
 #include "door/http/batch.h"
 #include "observe/seen.h"
 
 namespace sluice::door::http {
 
-/// `chain`: the decisions of a peek for one token. `shared`: the store is one that others share.
-void append_why(const Item& item, std::string_view key, std::span<const Decision> chain, bool shared,
-                std::string& body);
+/// `chain`: the decisions of a peek for one token.
+void append_why(const Item& item, std::string_view key, std::span<const Decision> chain,
+                const Explaining& explaining, std::string& body);
 
 }  // namespace sluice::door::http

@@ -50,6 +50,7 @@ void RespBatch::trace(const Reply& reply, std::span<const Decision> chain) {
   const store::Ask& ask = asks[reply.first];
   TracedDecision told;
   told.add({.limit = reply.named == nullptr ? door.throttle_family().name : reply.named->limit->name,
+            .version = reply.named == nullptr ? std::string_view{} : limits->set->source().version,
             .key = ask.key,
             .quota = asks[reply.first + verdict.decided].quota,
             .decision = verdict.decision,

@@ -8,7 +8,7 @@ namespace {
 
 TEST(RespTraces, OfAPipelineThoseThatDecide) {
   observe::TraceQueue queue(100);
-  observe::Tracer tracer(queue, {.ratio_millionths = 1'000'000, .plain_keys = true, .seed = 1});
+  observe::Tracer tracer(queue, {.ratio_millionths = 1'000'000, .seed = 1});
   TestDoor t({.tracer = &tracer}, {test_limit("api", {"1/s"})});
   t.raw(
       "CL.THROTTLE k 0 1 60\r\nPING\r\ncl.throttle k 0 1 60\r\nSLUICE.TAKE api a\r\nSLUICE.TAKE no "

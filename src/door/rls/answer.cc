@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 
+#include "core/decision_names.h"
 #include "door/ratelimit_fields.h"
 #include "door/rls/requests.h"
 #include "door/rls/rule_metadata.h"
@@ -52,7 +53,7 @@ class Answer {
  public:
   Answer(const Requests& batch, std::span<const Decision> decisions, const Part& part,
          const RlsOptions& options, Response& response, std::string* head)
-      : batch_(batch), response_(response), head_(head) {
+      : batch_(batch), options_(options), response_(response), head_(head) {
     bool degraded = false;
     Deciding deciding;
     for (std::size_t i = part.first; i < part.first + part.count; ++i) {
@@ -62,18 +63,19 @@ class Answer {
       deciding.weigh(t);
       degraded |= t.verdict && t.verdict->decision.origin == Origin::degraded;
     }
-    if (degraded) (*response_.mutable_dynamic_metadata()->mutable_fields())["degraded"].set_bool_value(true);
+    if (degraded) fields()["degraded"].set_bool_value(true);
     deciding_ = deciding.told();
     const bool over = overall_.over();
     add_rules_metadata(decisions, part);
     const bool refused = over && !options.shadow;
     response_.set_overall_code(refused ? Response::OVER_LIMIT : Response::OK);
+    if (options.explain) explain_each(decisions, part);
     if (!deciding_) return;
     if (options.x_ratelimit_fields) add_x_fields();
     if (options.ratelimit_fields || head_ != nullptr) add_ietf_fields(refused, options.ratelimit_fields);
-    const bool metadata = options.metadata == RlsOptions::Metadata::always ||
+    const bool metadata = options.explain || options.metadata == RlsOptions::Metadata::always ||
                           (over && options.metadata == RlsOptions::Metadata::refused);
-    if (metadata) add_metadata();
+    if (metadata) describe(*deciding_, fields());
   }
 
  private:
@@ -119,8 +121,7 @@ class Answer {
                               match.outcome != policy::Match::Outcome::none &&
                               match.rule->kind != policy::Rule::Kind::unlimited;
       if (!takes_part || !overall_.passed(told(batch_, decisions, i))) continue;
-      auto& fields = *response_.mutable_dynamic_metadata()->mutable_fields();
-      merge_metadata(*match.rule->metadata, *fields["metadata"].mutable_struct_value());
+      merge_metadata(*match.rule->metadata, *fields()["metadata"].mutable_struct_value());
     }
   }
 
@@ -129,23 +130,50 @@ class Answer {
     return rule.name.empty() ? rule.full_name : rule.name;
   }
 
-  void add_metadata() {
-    auto& fields = *response_.mutable_dynamic_metadata()->mutable_fields();
-    fields["rule"].set_string_value(deciding_->match->rule->full_name);
-    if (!deciding_->match->rule->name.empty()) fields["name"].set_string_value(deciding_->match->rule->name);
-    fields["descriptor"].set_string_value(std::string(deciding_->match->key(batch_.keys)));
-    if (!deciding_->verdict) {
-      fields["quota"].set_string_value(deciding_->match->by_list ? "on a deny list" : "refuses all");
-      return;
-    }
-    const Decision& d = deciding_->verdict->decision;
-    fields["quota"].set_string_value(deciding_->quota().text());
+  using Fields = google::protobuf::Map<std::string, google::protobuf::Value>;
+
+  Fields& fields() { return *response_.mutable_dynamic_metadata()->mutable_fields(); }
+
+  /// The rule that a descriptor fell under, and what it said.
+  void describe(const Told& t, Fields& fields) const {
+    const policy::Rule& rule = *t.match->rule;
+    fields["rule"].set_string_value(rule.full_name);
+    if (!rule.name.empty()) fields["name"].set_string_value(rule.name);
+    fields["descriptor"].set_string_value(std::string(t.match->key(batch_.keys)));
+    if (options_.explain) say_whence(t, fields);
+    if (!t.verdict) return fields["quota"].set_string_value(std::string(t.outright()));
+    const Decision& d = t.verdict->decision;
+    fields["quota"].set_string_value(t.quota().text());
     fields["remaining"].set_number_value(static_cast<double>(d.remaining));
     if (d.outcome == Outcome::refused)
       fields["retry_after"].set_number_value(static_cast<double>(d.retry_after.count()) / 1e9);
   }
 
+  /// A limit that the request brought along has no version.
+  void say_whence(const Told& t, Fields& fields) const {
+    if (const auto* const source = batch_.policies->source_of(*t.match->rule))
+      fields["version"].set_string_value(source->version);
+    const Outcome outcome = t.verdict ? t.verdict->decision.outcome
+                            : t.over  ? Outcome::never
+                                      : Outcome::allowed;
+    fields["outcome"].set_string_value(std::string(outcome_name(outcome)));
+    if (t.verdict)
+      fields["store"].set_string_value(std::string(store_name(t.verdict->decision.origin, options_.shared)));
+  }
+
+  /// One map a descriptor, in their order; empty where no rule holds.
+  void explain_each(std::span<const Decision> decisions, const Part& part) {
+    auto& list = *fields()["descriptors"].mutable_list_value();
+    for (std::size_t i = part.first; i < part.first + part.count; ++i) {
+      auto& of = *list.add_values()->mutable_struct_value();
+      const Told t = told(batch_, decisions, i);
+      if (t.match->rule != nullptr && t.match->outcome != policy::Match::Outcome::none)
+        describe(t, *of.mutable_fields());
+    }
+  }
+
   const Requests& batch_;
+  const RlsOptions& options_;
   Response& response_;
   std::string* const head_;
   std::optional<Told> deciding_;

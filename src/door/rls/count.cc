@@ -72,6 +72,10 @@ void count(const Requests& requests, std::span<const store::Ask> asks, std::span
     if (t.verdict)
       counts.count(t.match->rule->limit->name, asks[t.item.first], *t.verdict,
                    options.shadow || t.item.role == Item::Role::shadow);
+    else if (t.over && t.item.hits > 0)
+      counts.refused_outright(t.match->rule->full_name, t.match->key(requests.keys),
+                              t.match->rule->tokens(t.item.hits), t.outright(),
+                              options.shadow || t.item.role == Item::Role::shadow);
   }
   if (options.shadow && overall.over()) counts.to().shadowed();
 }

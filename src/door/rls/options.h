@@ -21,6 +21,11 @@ struct RlsOptions {
   enum class Metadata : std::uint8_t { never, refused, always };
   Metadata metadata = Metadata::refused;  ///< When dynamic_metadata names the rule that decided.
 
+  /// dynamic_metadata names the rule that decided of every answer, its version and who decided, and so of
+  /// each descriptor.
+  bool explain = false;
+  bool shared = false;  ///< The store is one that others share. For `explain`.
+
   std::int64_t near_limit_millionths = 800'000;  ///< From which part of a limit on hits are near it.
 
   bool shadow = false;  ///< overall_code is always OK; the statuses say what would have been.

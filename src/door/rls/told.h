@@ -19,7 +19,16 @@ struct Told {
 
   const Quota& quota() const { return match->rule->limit->quotas[verdict->decided]; }
   std::int64_t remaining() const { return verdict ? verdict->decision.remaining : 0; }
-  Duration wait() const { return verdict ? verdict->decision.retry_after : kNever; }
+  /// Where no bucket was asked, for people.
+  std::string_view outright() const {
+    if (match->outcome == policy::Match::Outcome::allow)
+      return match->by_list ? "on an allow list" : "unlimited";
+    return match->by_list ? "on a deny list" : "refuses all";
+  }
+  /// Without a bucket: a list, or a rule that refuses all.
+  Decision decision() const {
+    return verdict ? verdict->decision : Decision{.outcome = Outcome::never, .retry_after = kNever};
+  }
   /// Has a limit that can be told.
   bool limited() const { return verdict || match->outcome == policy::Match::Outcome::refuse; }
 };
@@ -36,27 +45,24 @@ inline Told told(const Requests& batch, std::span<const Decision> decisions, std
   return t;
 }
 
-/// Which descriptor stands for the request: of those that refuse it the one with the longest wait, else the
-/// one with the fewest tokens left.
+/// Which descriptor stands for the request: the gravest (core/verdict.h), where only those refuse that count.
 class Deciding {
  public:
   void weigh(const Told& t) {
     const bool refuses = t.over && t.item.role == Item::Role::decides;
     if (!t.limited() || t.item.role == Item::Role::refund || (t.item.role == Item::Role::shadow && t.over))
       return;
-    const bool graver = !told_                ? true
-                        : refuses != refuses_ ? refuses
-                        : refuses             ? t.wait() > told_->wait()
-                                              : t.remaining() < told_->remaining();
-    if (!graver) return;
+    Decision weighed = t.decision();
+    if (!refuses) weighed.outcome = Outcome::allowed;
+    if (told_ && !graver(weighed, weighed_)) return;
     told_ = t;
-    refuses_ = refuses;
+    weighed_ = weighed;
   }
   const std::optional<Told>& told() const { return told_; }
 
  private:
   std::optional<Told> told_;  // Nothing: no descriptor has a limit.
-  bool refuses_ = false;
+  Decision weighed_;
 };
 
 /// What the descriptors come to for the request.

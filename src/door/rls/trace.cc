@@ -31,15 +31,13 @@ void trace(const Requests& requests, std::span<const store::Ask> asks, std::span
     const policy::Rule& rule = *t->match->rule;
     all.domain = rule.domain;
     all.rule = rule.full_name;
+    if (const auto* const source = requests.policies->source_of(rule)) all.version = source->version;
+    all.decision = t->decision();
     all.key = t->match->key(requests.keys);
     if (t->verdict) {
       all.limit = rule.limit->name;
       all.quota = &t->quota();
-      all.decision = t->verdict->decision;
       all.cost = asks[t->item.first].amount;
-    } else {
-      all.decision = {.outcome = Outcome::never,
-                      .retry_after = kNever};  // A list, or a rule that refuses all.
     }
   }
   traces.tell(*mark, all, door, first, count);
