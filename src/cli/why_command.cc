@@ -55,8 +55,12 @@ void add_why(CLI::App& program, int& exit_code) {
   CLI::App* sub = program.add_subcommand(
       "why", "Say of a key what holds now, what would pass and when, and why it was refused lately.");
   sub->footer(kFooter);
-  sub->add_option("LIMIT", options->limit, "The limit's name.")->required()->type_name("");
-  sub->add_option("KEY", options->key, "The key.")->required()->type_name("");
+  sub->add_option("LIMIT", options->limit, "The limit's name; of a policy's rule its full name.")
+      ->required()
+      ->type_name("");
+  sub->add_option("KEY", options->key, "The key; of a rule its bucket's, as sluice top tells it.")
+      ->required()
+      ->type_name("");
   sub->add_option("--server", options->server, "The server's HTTP door: host:port or unix:/path.")
       ->capture_default_str()
       ->type_name("ADDR");

@@ -5,7 +5,10 @@
 namespace sluice::observe {
 
 void HistoryReader::begin(History& history) {
-  runs_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    runs_ = true;
+  }
   thread_ = std::thread([this, &history] { work(history); });
   ::pthread_setname_np(thread_.native_handle(), "sluice-history");
 }

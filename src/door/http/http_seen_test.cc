@@ -75,6 +75,9 @@ TEST(HttpWhy, OfARuleOfThePolicies) {
       policy::Source(file.name, file.text, 0).version +
       R"(","allowed":false,"quota_index":0,"retry_after":30,"quotas":[{"quota":"2/min","capacity":2,"remaining":0,)"))
       << r.body;
+  EXPECT_NE(r.body.find(R"("level":[[0,0],[30,1],[60,2]])"), std::string::npos) << r.body;
+  EXPECT_NE(t.ask(get("/v1/why?limit=shop.user&key=user%3Dbob")).body.find(R"("level":[[0,2]])"),
+            std::string::npos);
   EXPECT_EQ(t.ask(get("/v1/why?limit=shop.shut&key=shut%3Dx")).status, 404);
   EXPECT_EQ(t.ask(get("/v1/why?limit=shop&key=x")).status, 404);
 }

@@ -29,11 +29,14 @@ void append_quota(const Quota& quota, const NamedQuota& told, const Decision& d,
   body.append(",\"store\":");
   wire::json_string(body, store);
   body.append(",\"level\":[");
+  std::int64_t told_last = -1;
   for (int quarter = 0; quarter <= 4; ++quarter) {
     const auto tokens =
         d.remaining +
         static_cast<std::int64_t>(static_cast<__int128>(quota.capacity() - d.remaining) * quarter / 4);
-    if (quarter > 0) body.append(",");
+    if (tokens == told_last) continue;  // A small bucket, or a full one.
+    if (told_last >= 0) body.append(",");
+    told_last = tokens;
     body.append("[");
     wire::json_seconds(body, until(quota, d, tokens));
     body.append(",");
