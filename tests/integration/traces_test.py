@@ -4,6 +4,7 @@
 The receiver is tests/clients/otlp_receiver.mjs. Nothing is asserted about how long a thing takes.
 """
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -177,7 +178,7 @@ class Traces(Folder):
         key = told.pop("sluice.key")
         self.assertRegex(key, "^[0-9a-f]{32}$")
         self.assertEqual(told, {"sluice.door": "http", "http.request.method": "POST", "http.route": "/v1/take", "sluice.decisions": "1",
-                                "sluice.limit": "api", "sluice.quota": "1/h burst 2", "sluice.outcome": "refused", "sluice.origin": "bucket",
+                                "sluice.limit": "api", "sluice.version": hashlib.sha256(LIMITS.encode()).hexdigest()[:12], "sluice.quota": "1/h burst 2", "sluice.outcome": "refused", "sluice.origin": "bucket",
                                 "sluice.cost": "1", "sluice.remaining": "0"})
         self.assertEqual(attributes(store), {"sluice.origin": "bucket"})
 
