@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -13,8 +12,6 @@
 namespace sluice::cli {
 
 namespace {
-
-constexpr std::array kFields = {"allowed", "limit", "remaining", "retry_after", "reset_after", "quota"};
 
 Result<std::vector<std::string>> request(const AskOptions& o) {
   const auto tokens = std::to_string(o.tokens);
@@ -44,22 +41,28 @@ struct Answer {
   bool never = false;
   std::string limit, remaining, retry_after, reset_after, quota;
   std::string due_after;  // reserve, allowed.
-  bool repeated = false;  // refund with an id that was there before.
+  std::string applied;    // refund with an id: 1 if it was done now.
+  bool degraded = false;  // Decided without the shared store.
 };
 
-Result<Answer> read(const Reply& reply, bool refund) {
-  if (reply.kind != Reply::Kind::list || reply.list.size() < kFields.size())
+Result<Answer> read(const Reply& reply) {
+  const auto text = [&](std::string_view name) {
+    const Reply* const field = reply.find(name);
+    return field == nullptr ? std::string() : field->text;
+  };
+  const Reply* const retry = reply.find("retry_after");
+  if (retry == nullptr || text("quota").empty())
     return Error{Code::unavailable, "the server's answer is not understood; is it another version?"};
-  const auto& r = reply.list;
-  return Answer{.allowed = r[0].text == "1",
-                .never = r[3].kind == Reply::Kind::null,
-                .limit = r[1].text,
-                .remaining = r[2].text,
-                .retry_after = r[3].text,
-                .reset_after = r[4].text,
-                .quota = r[5].text,
-                .due_after = r.size() > kFields.size() && !refund ? r[6].text : "",
-                .repeated = r.size() > kFields.size() && refund && r[6].text == "0"};
+  return Answer{.allowed = text("allowed") == "1",
+                .never = retry->kind == Reply::Kind::null,
+                .limit = text("limit"),
+                .remaining = text("remaining"),
+                .retry_after = retry->text,
+                .reset_after = text("reset_after"),
+                .quota = text("quota"),
+                .due_after = text("due_after"),
+                .applied = text("applied"),
+                .degraded = text("degraded") == "1"};
 }
 
 void print_json(const Answer& a) {
@@ -68,13 +71,15 @@ void print_json(const Answer& a) {
       a.allowed ? "true" : "false", a.limit.c_str(), a.remaining.c_str(),
       a.never ? "null" : a.retry_after.c_str(), a.reset_after.c_str(), json_string(a.quota).c_str());
   if (!a.due_after.empty()) std::printf(",\"due_after\":%s", a.due_after.c_str());
-  if (a.repeated) std::printf(",\"applied\":false");
+  if (!a.applied.empty()) std::printf(",\"applied\":%s", a.applied == "1" ? "true" : "false");
+  if (a.degraded) std::printf(",\"degraded\":true");
   std::printf("}\n");
 }
 
 void print(const Answer& a) {
-  if (a.repeated)
-    std::printf("nothing given back: it was done before for this id");
+  if (a.applied == "0")
+    std::printf(a.degraded ? "nothing given back: the shared store is away; ask again"
+                           : "nothing given back: it was done before for this id");
   else if (a.allowed && !a.due_after.empty() && a.due_after != "0")
     std::printf("allowed in %s s", a.due_after.c_str());
   else if (a.allowed)
@@ -83,8 +88,8 @@ void print(const Answer& a) {
     std::printf("refused: can never pass, it is more than the bucket holds");
   else
     std::printf("refused: try again in %s s", a.retry_after.c_str());
-  std::printf("; %s of %s left, full in %s s (%s)\n", a.remaining.c_str(), a.limit.c_str(),
-              a.reset_after.c_str(), a.quota.c_str());
+  std::printf("; %s of %s left, full in %s s (%s)%s\n", a.remaining.c_str(), a.limit.c_str(),
+              a.reset_after.c_str(), a.quota.c_str(), a.degraded ? "; decided without the shared store" : "");
 }
 
 }  // namespace
@@ -102,9 +107,10 @@ int ask(const AskOptions& options) {
     // A new connection for each try: one that idles through a long wait may be cut.
     auto client = RespClient::connect(*address, *way, *timeout);
     if (!client) return fail(client.error().message);
+    if (auto status = client->speak_resp3(); !status) return fail(status.error().message);
     const auto reply = client->call(*words);
     if (!reply) return fail(reply.error().message);
-    const auto answer = read(*reply, options.command == "refund");
+    const auto answer = read(*reply);
     if (!answer) return fail(answer.error().message);
     if (options.wait && !answer->allowed && !answer->never) {
       const double seconds = std::strtod(answer->retry_after.c_str(), nullptr);

@@ -99,6 +99,15 @@ Result<Reply> RespClient::reply(int depth) {
     case ':':
       r.kind = Reply::Kind::integer;
       return r;
+    case ',':
+      r.kind = Reply::Kind::text;
+      return r;
+    case '#':
+      r.kind = Reply::Kind::integer;
+      r.text = r.text == "t" ? "1" : "0";
+      return r;
+    case '_':
+      return r;
     case '$': {
       if (!counted || n > static_cast<long long>(kTextMax)) return not_resp(in_);
       r.text.clear();
@@ -111,6 +120,9 @@ Result<Reply> RespClient::reply(int depth) {
       in_.erase(0, size + 2);
       return r;
     }
+    case '%':
+      n *= 2;
+      [[fallthrough]];
     case '*': {
       if (!counted || n > 10'000 || depth == 0) return not_resp(in_);
       r.text.clear();
@@ -126,6 +138,19 @@ Result<Reply> RespClient::reply(int depth) {
     default:
       return not_resp(in_);
   }
+}
+
+const Reply* Reply::find(std::string_view name) const {
+  for (std::size_t i = 0; i + 1 < list.size(); i += 2)
+    if (list[i].text == name) return &list[i + 1];
+  return nullptr;
+}
+
+Status RespClient::speak_resp3() {
+  const auto hello = call({"HELLO", "3"});
+  // Who is not let in is told so, with the mend, by the command itself.
+  if (!hello && !hello.error().message.starts_with("NOAUTH")) return hello.error();
+  return Done{};
 }
 
 Result<Reply> RespClient::call(const std::vector<std::string>& arguments) {

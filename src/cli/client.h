@@ -12,17 +12,22 @@
 
 namespace sluice::cli {
 
-struct Reply {  // RESP2.
+struct Reply {
   enum class Kind : std::uint8_t { null, text, integer, error, list };
   Kind kind = Kind::null;
-  std::string text;  ///< text, error; integer: its digits.
-  std::vector<Reply> list;
+  std::string text;         ///< text (a double's, too), error; integer: its digits; a boolean's is 1 or 0.
+  std::vector<Reply> list;  ///< Of a map: each name and its value.
+
+  /// Of a map. Null: it has no such name.
+  const Reply* find(std::string_view name) const;
 };
 
 class RespClient {
  public:
   /// Gives the way's secret by AUTH, if there is one. `timeout` bounds connecting and each reply.
   static Result<RespClient> connect(const net::Address& address, const Way& way, Duration timeout);
+  /// From now on replies are RESP3's.
+  Status speak_resp3();
   /// An error reply comes as an Error, with_mend().
   Result<Reply> call(const std::vector<std::string>& arguments);
 

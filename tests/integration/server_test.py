@@ -451,6 +451,19 @@ class Clients(Folder):
             self.assertIn("no limit is named 'nobody'", err)
             self.assertEqual(run("take", "login", "x", SLUICE_SERVER=server.addresses["resp"])[0], 0)
 
+    def test_what_was_decided_without_the_store_says_so(self):
+        limits = self.write("limits.yaml", "limits: {login: {quota: 1/h burst 3}}")
+        with Server("--limits", limits, "--store", "redis+unix://" + self.path("nobody")) as server:
+            at = ("--server", server.addresses["resp"])
+            self.assertIn("; decided without the shared store\n", run("take", "login", "ann", *at)[1])
+            self.assertTrue(json.loads(run("take", "login", "ann", "--json", *at)[1])["degraded"])
+            self.assertIn("nothing given back: the shared store is away", run("refund", "login", "ann", "--id", "x", *at)[1])
+        with Server("--limits", limits) as server:
+            at = ("--server", server.addresses["resp"])
+            self.assertNotIn("degraded", json.loads(run("take", "login", "ann", "--cost", "3", "--json", *at)[1]))
+            again = [json.loads(run("refund", "login", "ann", "--id", "x", "--json", *at)[1]) for _ in range(2)]
+            self.assertEqual([(a["applied"], a["remaining"]) for a in again], [(True, 1), (False, 1)])
+
     def test_password(self):
         with Server(SLUICE_PASSWORD="secret") as server:
             at = ("--server", server.addresses["resp"])
