@@ -1,11 +1,11 @@
 // GET /v1/policies: the files in force, and what they say.
-#include <algorithm>
-#include <chrono>
+#include <string>
+#include <vector>
 
 #include "door/http/asking.h"
 #include "door/http/query.h"
 #include "policy/policy_set.h"
-#include "wire/json_writer.h"
+#include "wire/json_object.h"
 
 namespace sluice::door::http {
 
@@ -19,43 +19,37 @@ using Rules = std::vector<std::string>;  // JSON.
 void append_file(const policy::Source& source, std::string_view kind, std::size_t total, const Rules& rules,
                  bool with_text, std::string& out) {
   if (!out.ends_with('[')) out.append(",");
-  out.append("{\"file\":");
-  wire::json_string(out, source.name);
-  out.append(",\"kind\":\"").append(kind).append("\",\"version\":\"").append(source.version);
-  out.append("\",\"loaded\":");
-  wire::json_seconds(out, std::chrono::floor<std::chrono::milliseconds>(Duration(source.read_wall_ns)));
-  out.append(",\"bytes\":");
-  wire::json_integer(out, static_cast<std::int64_t>(source.text.size()));
-  out.append(",\"rules_total\":");
-  wire::json_integer(out, static_cast<std::int64_t>(total));
-  out.append(",\"rules\":[");
+  wire::JsonObject file(out);
+  file.text("file", source.name);
+  file.text("kind", kind);
+  file.text("version", source.version);
+  file.time("loaded", source.read_wall_ns);
+  file.number("bytes", source.text.size());
+  file.number("rules_total", total);
+  file.name("rules") += '[';
   for (const auto& rule : rules) {
     if (&rule != rules.data()) out.append(",");
     out.append(rule);
   }
   out.append("]");
-  if (with_text) {
-    out.append(",\"text\":");
-    if (source.text.size() <= kTextTold)
-      wire::json_string(out, source.text);
-    else
-      out.append("null");
-  }
-  out.append("}");
+  if (!with_text) return;
+  if (source.text.size() <= kTextTold)
+    file.text("text", source.text);
+  else
+    file.name("text") += "null";
 }
 
 std::string rule_json(const policy::Rule& rule) {
-  std::string out("{\"rule\":");
-  wire::json_string(out, rule.full_name);
-  out.append(",\"name\":");
-  wire::json_string(out, rule.name);
-  out.append(",\"domain\":");
-  wire::json_string(out, rule.domain);
-  out.append(",\"line\":");
-  wire::json_integer(out, rule.line);
-  out.append(",\"limit\":");
-  wire::json_string(out, rule.text());
-  out.append(rule.mode == policy::Mode::shadow ? ",\"mode\":\"shadow\"}" : ",\"mode\":\"enforce\"}");
+  std::string out;
+  {
+    wire::JsonObject one(out);
+    one.text("rule", rule.full_name);
+    one.text("name", rule.name);
+    one.text("domain", rule.domain);
+    one.number("line", static_cast<std::uint64_t>(rule.line));
+    one.text("limit", rule.text());
+    one.text("mode", rule.mode == policy::Mode::shadow ? "shadow" : "enforce");
+  }
   return out;
 }
 
